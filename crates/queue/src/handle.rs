@@ -1,9 +1,10 @@
 //! One handle for both backends.
 
 use crate::embedded::Embedded;
+use crate::rabbitmq::{Broker, RabbitConfig};
 use crate::{
-    ConnectionLost, ConsumeError, DeadLetter, DeadLetterError, MAX_DEAD_LETTERS, Message, Outcome, PublishError,
-    QueueName, Replay, RetryPolicy,
+    ConfigError, ConnectionLost, ConsumeError, DeadLetter, DeadLetterError, MAX_DEAD_LETTERS, Message, Outcome,
+    PublishError, QueueName, Replay, RetryPolicy,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub struct Queue(Backend);
 #[derive(Debug, Clone)]
 enum Backend {
     Embedded(Arc<Embedded>),
+    RabbitMq(Arc<Broker>),
 }
 
 impl Queue {
@@ -30,6 +32,12 @@ impl Queue {
         Self(Backend::Embedded(Arc::new(Embedded::new(policy))))
     }
 
+    /// The queues of a RabbitMQ broker, 3.10 or later. Connects in the background when it is used, from within a tokio
+    /// runtime, and reconnects for as long as it takes; see [`Queue::run`].
+    pub fn rabbitmq(config: RabbitConfig) -> Result<Self, ConfigError> {
+        Ok(Self(Backend::RabbitMq(Arc::new(Broker::new(config)?))))
+    }
+
     /// Resolves when the queue has taken responsibility for each message, or says why not: one result for each
     /// message, in their order. A batch is pipelined. After [`PublishError::Unconfirmed`] a message may arrive all the
     /// same; publishing it again is harmless, because consumers are idempotent.
@@ -39,6 +47,7 @@ impl Queue {
             messages.into_iter().map(|message| message.checked().map(|message| valid.push(message))).collect();
         let published = match &self.0 {
             Backend::Embedded(embedded) => embedded.publish(queue, valid),
+            Backend::RabbitMq(broker) => broker.publish(queue, valid).await,
         };
         for (result, published) in results.iter_mut().filter(|result| result.is_ok()).zip(published) {
             *result = published;
@@ -70,6 +79,7 @@ impl Queue {
                 embedded.consume(queue, prefetch, shutdown, handler).await;
                 Ok(())
             }
+            Backend::RabbitMq(broker) => Ok(broker.consume(queue, prefetch, shutdown, handler).await?),
         }
     }
 
@@ -81,6 +91,7 @@ impl Queue {
                 shutdown.cancelled().await;
                 Ok(())
             }
+            Backend::RabbitMq(broker) => broker.run(shutdown).await,
         }
     }
 
@@ -88,6 +99,7 @@ impl Queue {
     pub fn is_connected(&self) -> bool {
         match &self.0 {
             Backend::Embedded(_) => true,
+            Backend::RabbitMq(broker) => broker.is_connected(),
         }
     }
 
@@ -96,6 +108,7 @@ impl Queue {
         let limit = limit.min(MAX_DEAD_LETTERS);
         match &self.0 {
             Backend::Embedded(embedded) => Ok(embedded.dead_letters(limit)),
+            Backend::RabbitMq(broker) => broker.dead_letters(limit).await,
         }
     }
 
@@ -104,6 +117,15 @@ impl Queue {
     pub async fn replay_dead_letters(&self, which: Replay) -> Result<usize, DeadLetterError> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.replay(&which),
+            Backend::RabbitMq(broker) => broker.replay(&which).await,
+        }
+    }
+
+    /// Removes the queues of this prefix from the broker, with all that is in them. For tests, at their end.
+    pub async fn delete(&self) -> Result<(), DeadLetterError> {
+        match &self.0 {
+            Backend::Embedded(_) => Ok(()),
+            Backend::RabbitMq(broker) => broker.delete().await,
         }
     }
 }

@@ -35,6 +35,7 @@ mod handler;
 mod message;
 mod name;
 mod policy;
+mod rabbitmq;
 
 pub use error::{ConfigError, ConnectionLost, ConsumeError, DeadLetterError, PublishError};
 pub use handle::Queue;
@@ -42,3 +43,4 @@ pub use handler::{Outcome, SHUTDOWN_DEADLINE};
 pub use message::{DeadLetter, MAX_BODY_BYTES, MAX_DEAD_LETTERS, MAX_HEADER_BYTES, Message, Replay};
 pub use name::QueueName;
 pub use policy::{DELIVERY_LIMIT, RetryPolicy};
+pub use rabbitmq::RabbitConfig;

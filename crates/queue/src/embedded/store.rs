@@ -2,6 +2,7 @@
 
 use super::MAX_MESSAGES;
 use crate::{Message, PublishError};
+use std::collections::btree_map::OccupiedEntry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -94,7 +95,7 @@ impl Store {
 impl Items {
     /// What has paused long enough goes first: it has waited longest.
     fn take(&mut self, now: Instant) -> Option<Item> {
-        let due = self.paused.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove());
+        let due = self.paused.first_entry().filter(|entry| entry.key().0 <= now).map(OccupiedEntry::remove);
         let item = due.or_else(|| self.ready.pop_front());
         self.running += usize::from(item.is_some());
         item

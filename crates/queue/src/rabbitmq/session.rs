@@ -1,0 +1,170 @@
+//! One connection of a consumer: what the broker sends over it, and how much it may send.
+
+use super::health::Failure;
+use super::link::{CALL_DEADLINE, Link, within};
+use super::{Shared, topology};
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, SelectAll, once, select_all};
+use lapin::message::Delivery;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How many messages one consumer holds while they pause. When it holds that many it takes new ones only as pauses end.
+const MAX_PAUSED: usize = 1_000;
+
+pub(super) struct Session {
+    pub(super) link: Link,
+    channel: Channel,
+    queue: String,
+    prefetch: usize,
+    events: SelectAll<BoxStream<'static, Event>>,
+    /// The first, and those that were added because pausing messages took the place of others.
+    consumers: Vec<ShortString>,
+    cancelled: Vec<ShortString>,
+    /// How many unsettled messages the broker allows all consumers together.
+    capacity: usize,
+    pub(super) pauses: Arc<Pauses>,
+}
+
+/// The messages of a session that wait before they go back.
+#[derive(Default)]
+pub(super) struct Pauses {
+    count: AtomicUsize,
+    pub(super) changed: Notify,
+    /// The session ends: pauses end with it.
+    pub(super) over: CancellationToken,
+}
+
+pub(super) enum Event {
+    Delivery(Box<Delivery>),
+    Failed(lapin::Error),
+    Ended(ShortString),
+}
+
+impl Session {
+    pub(super) async fn open(shared: &Shared, queue: &str, prefetch: u16) -> Result<Self, Failure> {
+        let link = Link::open(&shared.config.url, &format!("callfairy consumer of {queue}")).await?;
+        let channel = link.channel().await?;
+        topology::declare(&channel, shared).await?;
+        let mut session = Self {
+            link,
+            channel,
+            queue: queue.to_owned(),
+            prefetch: prefetch.into(),
+            events: select_all([]),
+            consumers: Vec::new(),
+            cancelled: Vec::new(),
+            capacity: 0,
+            pauses: Arc::default(),
+        };
+        session.add_consumer(prefetch).await?;
+        Ok(session)
+    }
+
+    /// The next thing the broker sends. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<Box<Delivery>, Failure> {
+        loop {
+            match self.events.next().await {
+                Some(Event::Delivery(delivery)) => return Ok(delivery),
+                Some(Event::Failed(error)) => return Err(Failure::of_call("consume", error)),
+                Some(Event::Ended(tag)) if self.cancelled.contains(&tag) => {
+                    self.cancelled.retain(|other| *other != tag);
+                }
+                Some(Event::Ended(_)) | None => return Err(Failure::of_call("consume", "the broker ended it")),
+            }
+        }
+    }
+
+    /// Keeps `prefetch` messages coming whatever pauses: the broker counts pausing ones as unsettled, and a consumer's
+    /// limit cannot change, so another consumer joins. It is no larger than need be, so as not to hoard messages.
+    pub(super) async fn make_room(&mut self) -> Result<(), Failure> {
+        let paused = self.pauses.count.load(Ordering::SeqCst);
+        let most = self.prefetch + MAX_PAUSED;
+        if paused == 0 {
+            self.cancel_from(1).await?;
+            self.capacity = self.prefetch;
+        } else if self.capacity < self.prefetch + paused && self.capacity < most {
+            let more = self.prefetch.max(paused).min(most - self.capacity);
+            self.add_consumer(u16::try_from(more).unwrap_or(u16::MAX)).await?;
+        }
+        Ok(())
+    }
+
+    async fn add_consumer(&mut self, limit: u16) -> Result<(), Failure> {
+        // The limit holds for the consumers that begin after it was set.
+        within("limit deliveries", self.channel.basic_qos(limit, BasicQosOptions::default())).await?;
+        let (options, table) = (BasicConsumeOptions::default(), FieldTable::default());
+        let consumer =
+            within("consume", self.channel.basic_consume(self.queue.as_str().into(), "".into(), options, table))
+                .await?;
+        self.consumers.push(consumer.tag());
+        self.events.push(events(consumer));
+        self.capacity += usize::from(limit);
+        Ok(())
+    }
+
+    /// Ends all consumers but the first few. What they have received already still comes.
+    async fn cancel_from(&mut self, first: usize) -> Result<(), Failure> {
+        for tag in self.consumers.split_off(first) {
+            self.cancelled.push(tag.clone());
+            within("cancel", self.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes nothing more: pauses end, and what no handler has begun goes back.
+    pub(super) async fn stop_taking(&mut self) -> Result<(), Failure> {
+        self.pauses.over.cancel();
+        self.cancel_from(0).await?;
+        let gone = timeout(CALL_DEADLINE, async {
+            while let Some(event) = self.events.next().await {
+                if let Event::Delivery(delivery) = event {
+                    give_back(&delivery).await?;
+                }
+            }
+            Ok(())
+        });
+        gone.await.unwrap_or_else(|_| Err(Failure::of_call("give back", "deadline passed")))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.pauses.over.cancel();
+    }
+}
+
+impl Pauses {
+    pub(super) fn begin(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn end(&self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+        self.changed.notify_one();
+    }
+}
+
+pub(super) async fn give_back(delivery: &Delivery) -> Result<(), Failure> {
+    let options = BasicNackOptions { requeue: true, multiple: false };
+    within("give back", delivery.nack(options)).await?;
+    Ok(())
+}
+
+fn events(consumer: Consumer) -> BoxStream<'static, Event> {
+    let tag = consumer.tag();
+    consumer
+        .map(|event| match event {
+            Ok(delivery) => Event::Delivery(Box::new(delivery)),
+            Err(error) => Event::Failed(error),
+        })
+        .chain(once(async { Event::Ended(tag) }))
+        .boxed()
+}
