@@ -1,0 +1,104 @@
+//! A request whose access rule has passed.
+
+use crate::{Caller, OrgScope, Snapshot, User};
+use callfairy_core::Problem;
+use futures_util::Stream;
+use proto::{Permission, Rpc};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+
+/// Messages of a stream, each as it comes.
+pub type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Problem>> + Send>>;
+
+/// RPCs whose request names an organisation that the caller has access to.
+pub trait Scoped: Rpc {}
+/// RPCs that only somebody who has signed in can call.
+pub trait SignedIn: Rpc {}
+
+/// A request whose access rule has passed and whose fields are valid. Only the guard makes one.
+pub struct Call<R: Rpc> {
+    pub request: R::Request,
+    passed: Passed,
+}
+
+/// A stream of requests whose access rule has passed for the first; the first names the organisation.
+pub struct StreamCall<R: Rpc> {
+    pub call: Call<R>,
+    /// The requests after the first, as they come: what they hold beyond the first, the handler checks.
+    pub rest: Replies<R::Request>,
+}
+
+/// What the guard found out.
+#[derive(Debug, Clone)]
+pub(crate) struct Passed {
+    pub caller: Caller,
+    pub scope: Option<OrgScope>,
+    pub snapshot: Option<Snapshot>,
+    pub idempotency_key: Option<String>,
+    pub request_id: Option<String>,
+    pub trace: BTreeMap<String, String>,
+}
+
+impl<R: Rpc> Call<R> {
+    pub(crate) fn new(request: R::Request, passed: Passed) -> Self {
+        Self { request, passed }
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.passed.caller
+    }
+
+    /// Whether the caller also has this permission in the request's organisation.
+    pub fn can(&self, permission: Permission) -> bool {
+        self.passed.snapshot.is_some_and(|s| s.is_superadmin || s.permissions.contains(permission))
+    }
+
+    pub fn is_superadmin(&self) -> bool {
+        self.passed.snapshot.is_some_and(|s| s.is_superadmin)
+    }
+
+    /// The client's idempotency key.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.passed.idempotency_key.as_deref()
+    }
+
+    /// The request's id, for logs.
+    pub fn request_id(&self) -> Option<&str> {
+        self.passed.request_id.as_deref()
+    }
+
+    /// W3C trace context, to go along with the work that this request causes.
+    pub fn trace(&self) -> &BTreeMap<String, String> {
+        &self.passed.trace
+    }
+}
+
+impl<R: Scoped> Call<R> {
+    /// The organisation that the caller may act in.
+    #[allow(clippy::expect_used)] // the guard sets it for every scoped RPC, and nothing else makes a `Call`
+    pub fn scope(&self) -> &OrgScope {
+        self.passed.scope.as_ref().expect("a scoped call has its scope")
+    }
+}
+
+impl<R: SignedIn> Call<R> {
+    /// Who calls.
+    pub fn user(&self) -> Result<User, Problem> {
+        match &self.passed.caller {
+            Caller::User(user) => Ok(*user),
+            Caller::Anonymous | Caller::Service(_) => Err(Problem::unauthenticated("this is for people who signed in")),
+        }
+    }
+}
+
+impl<R: Rpc> std::fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct(R::GRPC_PATH).field("request", &self.request).field("passed", &self.passed).finish()
+    }
+}
+
+impl<R: Rpc> std::fmt::Debug for StreamCall<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("StreamCall").field(&self.call).finish()
+    }
+}

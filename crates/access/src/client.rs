@@ -1,0 +1,144 @@
+//! Calling a service: behind the wire, or in this process, where nothing is encoded.
+
+use crate::services::{ClientStreaming, Method, ServerStreaming, Unary};
+use crate::wire::MAX_MESSAGE;
+use crate::{Caller, Meta, Replies, Services};
+use callfairy_core::Problem;
+use futures_util::{Stream, StreamExt};
+use http::uri::PathAndQuery;
+use proto::Rpc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use tonic::client::Grpc;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+use tonic_prost::ProstCodec;
+
+/// Where the services of this process put themselves when they are ready.
+#[derive(Clone, Default)]
+pub struct LocalSlot(Arc<OnceLock<Arc<Services>>>);
+
+impl LocalSlot {
+    /// From now on calls reach these services. Later fillings change nothing.
+    pub fn fill(&self, services: Arc<Services>) {
+        let _ = self.0.set(services);
+    }
+}
+
+/// One service, wherever it is. Cheap to clone.
+#[derive(Clone)]
+pub enum Client {
+    Wire(Channel),
+    Local(LocalSlot),
+}
+
+impl Client {
+    pub async fn unary<R: Rpc>(&self, meta: &Meta, request: R::Request) -> Result<R::Response, Problem> {
+        match self {
+            Self::Wire(channel) => {
+                let mut request = new_request(meta, request);
+                request.set_timeout(meta.time_left());
+                let answer = ready(channel).await?.unary(request, path::<R>(), codec::<R>()).await;
+                answer.map(tonic::Response::into_inner).map_err(|status| proto::problem(&status))
+            }
+            Self::Local(slot) => {
+                let (services, caller) = local::<R>(slot, meta).await?;
+                let run = typed::<Unary<R>>(services.method(R::GRPC_PATH)?)?;
+                run.run(caller, meta.clone(), request).await
+            }
+        }
+    }
+
+    pub async fn server_streaming<R: Rpc>(
+        &self,
+        meta: &Meta,
+        request: R::Request,
+    ) -> Result<Replies<R::Response>, Problem> {
+        match self {
+            Self::Wire(channel) => {
+                let request = new_request(meta, request);
+                let answer = ready(channel).await?.server_streaming(request, path::<R>(), codec::<R>()).await;
+                let replies = answer.map_err(|status| proto::problem(&status))?.into_inner();
+                Ok(Box::pin(replies.map(|reply| reply.map_err(|status| proto::problem(&status)))))
+            }
+            Self::Local(slot) => {
+                let (services, caller) = local::<R>(slot, meta).await?;
+                let run = typed::<ServerStreaming<R>>(services.method(R::GRPC_PATH)?)?;
+                run.run(caller, meta.clone(), request).await
+            }
+        }
+    }
+
+    /// The stream is read only as fast as the other side takes it. When the other side answers early, the rest is
+    /// not read.
+    pub async fn client_streaming<R: Rpc>(
+        &self,
+        meta: &Meta,
+        requests: impl Stream<Item = R::Request> + Send + 'static,
+    ) -> Result<R::Response, Problem> {
+        match self {
+            Self::Wire(channel) => {
+                let request = new_request(meta, requests);
+                let answer = ready(channel).await?.client_streaming(request, path::<R>(), codec::<R>()).await;
+                answer.map(tonic::Response::into_inner).map_err(|status| proto::problem(&status))
+            }
+            Self::Local(slot) => {
+                let (services, caller) = local::<R>(slot, meta).await?;
+                let run = typed::<ClientStreaming<R>>(services.method(R::GRPC_PATH)?)?;
+                run.run(caller, meta.clone(), Box::pin(requests.map(Ok))).await
+            }
+        }
+    }
+}
+
+async fn local<R: Rpc>(slot: &LocalSlot, meta: &Meta) -> Result<(Arc<Services>, Caller), Problem> {
+    let services = slot.0.get().ok_or_else(|| Problem::unavailable("a service"))?.clone();
+    let caller = services.guard().identify(R::ACCESS, meta).await?;
+    Ok((services, caller))
+}
+
+fn typed<T: Clone + 'static>(method: &Method) -> Result<T, Problem> {
+    method.local.downcast_ref::<T>().cloned().ok_or_else(|| {
+        tracing::error!("an RPC is mounted with another shape than its own");
+        Problem::internal()
+    })
+}
+
+async fn ready(channel: &Channel) -> Result<Grpc<Channel>, Problem> {
+    let grpc = Grpc::new(channel.clone());
+    let mut grpc = grpc.max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
+    grpc.ready().await.map_err(|error| {
+        tracing::warn!(%error, "a service is out of reach");
+        proto::problem(&Status::unavailable("not connected"))
+    })?;
+    Ok(grpc)
+}
+
+fn new_request<T>(meta: &Meta, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    meta.write(request.metadata_mut());
+    request
+}
+
+fn path<R: Rpc>() -> PathAndQuery {
+    PathAndQuery::from_static(R::GRPC_PATH)
+}
+
+fn codec<R: Rpc>() -> ProstCodec<R::Request, R::Response> {
+    ProstCodec::default()
+}
+
+impl fmt::Debug for LocalSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LocalSlot")
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wire(_) => "Client::Wire",
+            Self::Local(_) => "Client::Local",
+        })
+    }
+}

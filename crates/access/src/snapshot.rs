@@ -1,0 +1,108 @@
+//! What the authority says of a user, kept for a moment.
+
+use crate::{Client, PermissionSet, ServiceIdentity};
+use async_trait::async_trait;
+use callfairy_core::{OrganisationId, Problem, UserId};
+use proto::rpc::authority::GetAccess;
+use proto::tenancy::GetAccessRequest;
+use quick_cache::sync::Cache;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long an answer of the authority counts.
+const LIFETIME: Duration = Duration::from_secs(1);
+/// Answers that are kept.
+const KEPT: usize = 100_000;
+
+/// How somebody stands to an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    None,
+    Member,
+    Agent,
+}
+
+/// What follows from all facts about one user, and one organisation if one was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    pub user_is_active: bool,
+    pub is_superadmin: bool,
+    pub organisation_exists: bool,
+    pub relation: Relation,
+    pub permissions: PermissionSet,
+}
+
+/// Where snapshots come from: the authority, or tenancy's own tables.
+#[async_trait]
+pub trait SnapshotSource: Send + Sync + 'static {
+    async fn snapshot(&self, user: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem>;
+}
+
+/// tenancy, by its internal RPC.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    pub client: Client,
+    pub identity: ServiceIdentity,
+}
+
+#[async_trait]
+impl SnapshotSource for Authority {
+    async fn snapshot(&self, user: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+        let request = GetAccessRequest {
+            user_id: user.to_string(),
+            organisation_id: organisation.map(|id| id.to_string()).unwrap_or_default(),
+        };
+        let answer = self.client.unary::<GetAccess>(&self.identity.meta()?, request).await?;
+        Ok(Snapshot {
+            user_is_active: answer.user_is_active,
+            is_superadmin: answer.is_superadmin,
+            organisation_exists: answer.organisation_exists,
+            relation: match answer.relation() {
+                proto::tenancy::Relation::Unspecified => Relation::None,
+                proto::tenancy::Relation::Member => Relation::Member,
+                proto::tenancy::Relation::Agent => Relation::Agent,
+            },
+            permissions: PermissionSet::from_bits(answer.permissions),
+        })
+    }
+}
+
+type Key = (UserId, Option<OrganisationId>);
+
+/// Snapshots, each kept for a second. Whoever cannot learn the truth refuses.
+#[derive(Clone)]
+pub struct Snapshots {
+    source: Arc<dyn SnapshotSource>,
+    cache: Arc<Cache<Key, (Snapshot, Instant)>>,
+}
+
+impl Snapshots {
+    pub fn new(source: Arc<dyn SnapshotSource>) -> Self {
+        Self { source, cache: Arc::new(Cache::new(KEPT)) }
+    }
+
+    pub async fn get(&self, user: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+        let key = (user, organisation);
+        if let Some(snapshot) = self.cached(&key) {
+            return Ok(snapshot);
+        }
+        // The age counts from before the question: the answer may be as old as that.
+        let asked = Instant::now();
+        let snapshot = self.source.snapshot(user, organisation).await?;
+        self.cache.insert(key, (snapshot, asked));
+        Ok(snapshot)
+    }
+
+    /// The snapshot, if a fresh one is at hand.
+    pub fn cached(&self, key: &(UserId, Option<OrganisationId>)) -> Option<Snapshot> {
+        self.cache.get(key).filter(|(_, asked)| asked.elapsed() < LIFETIME).map(|(snapshot, _)| snapshot)
+    }
+}
+
+impl fmt::Debug for Snapshots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Snapshots")
+    }
+}

@@ -1,0 +1,148 @@
+//! The same RPCs over gRPC: decoding, streaming and statuses, by tonic.
+
+use crate::services::{ClientStreaming, ServerStreaming, Unary, WireFn};
+use crate::{Caller, Meta, Replies, Services};
+use futures_util::future::BoxFuture;
+use futures_util::{Stream, StreamExt};
+use proto::Rpc;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tonic::body::Body;
+use tonic::codegen::StdError;
+use tonic::server::{ClientStreamingService, Grpc, ServerStreamingService, UnaryService};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
+
+/// Bytes of one message. Uploads and batches travel in pieces below it.
+pub(crate) const MAX_MESSAGE: usize = 8 * 1024 * 1024;
+
+/// A handler with what is known of its request before it is decoded.
+struct Handler<F> {
+    run: F,
+    /// Taken by the one request that comes.
+    caller: Option<(Caller, Meta)>,
+}
+
+impl<F> Handler<F> {
+    fn take(&mut self) -> Result<(Caller, Meta), Status> {
+        self.caller.take().ok_or_else(|| Status::internal("one handler, two requests"))
+    }
+}
+
+type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl<R: Rpc> UnaryService<R::Request> for Handler<Unary<R>> {
+    type Response = R::Response;
+    type Future = BoxFuture<'static, Result<Response<R::Response>, Status>>;
+
+    fn call(&mut self, request: Request<R::Request>) -> Self::Future {
+        let (taken, run) = (self.take(), self.run.clone());
+        Box::pin(async move {
+            let (caller, meta) = taken?;
+            let answer = run.run(caller, meta, request.into_inner()).await;
+            answer.map(Response::new).map_err(|problem| proto::status(&problem))
+        })
+    }
+}
+
+impl<R: Rpc> ServerStreamingService<R::Request> for Handler<ServerStreaming<R>> {
+    type Response = R::Response;
+    type ResponseStream = BoxStream<R::Response>;
+    type Future = BoxFuture<'static, Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: Request<R::Request>) -> Self::Future {
+        let (taken, run) = (self.take(), self.run.clone());
+        Box::pin(async move {
+            let (caller, meta) = taken?;
+            let replies =
+                run.run(caller, meta, request.into_inner()).await.map_err(|problem| proto::status(&problem))?;
+            let stream: BoxStream<_> = Box::pin(replies.map(|reply| reply.map_err(|problem| proto::status(&problem))));
+            Ok(Response::new(stream))
+        })
+    }
+}
+
+impl<R: Rpc> ClientStreamingService<R::Request> for Handler<ClientStreaming<R>> {
+    type Response = R::Response;
+    type Future = BoxFuture<'static, Result<Response<R::Response>, Status>>;
+
+    fn call(&mut self, requests: Request<Streaming<R::Request>>) -> Self::Future {
+        let (taken, run) = (self.take(), self.run.clone());
+        Box::pin(async move {
+            let (caller, meta) = taken?;
+            let requests = requests.into_inner().map(|request| request.map_err(|status| proto::problem(&status)));
+            let requests: Replies<R::Request> = Box::pin(requests);
+            let answer = run.run(caller, meta, requests).await;
+            answer.map(Response::new).map_err(|problem| proto::status(&problem))
+        })
+    }
+}
+
+fn handler<F>(run: F, caller: Caller, meta: Meta) -> Handler<F> {
+    Handler { run, caller: Some((caller, meta)) }
+}
+
+fn grpc<R: Rpc>() -> Grpc<ProstCodec<R::Response, R::Request>> {
+    Grpc::new(ProstCodec::default()).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE)
+}
+
+pub(crate) fn unary<R: Rpc>(run: Unary<R>) -> WireFn {
+    Box::new(move |caller, meta, request| {
+        let handler = handler(run.clone(), caller, meta);
+        Box::pin(async move { grpc::<R>().unary(handler, request).await })
+    })
+}
+
+pub(crate) fn server_streaming<R: Rpc>(run: ServerStreaming<R>) -> WireFn {
+    Box::new(move |caller, meta, request| {
+        let handler = handler(run.clone(), caller, meta);
+        Box::pin(async move { grpc::<R>().server_streaming(handler, request).await })
+    })
+}
+
+pub(crate) fn client_streaming<R: Rpc>(run: ClientStreaming<R>) -> WireFn {
+    Box::new(move |caller, meta, request| {
+        let handler = handler(run.clone(), caller, meta);
+        Box::pin(async move { grpc::<R>().client_streaming(handler, request).await })
+    })
+}
+
+/// The services as tower and tonic see them.
+#[derive(Debug, Clone)]
+pub struct WireServices(Arc<Services>);
+
+impl WireServices {
+    pub fn new(services: Arc<Services>) -> Self {
+        Self(services)
+    }
+}
+
+impl<B> tower::Service<http::Request<B>> for WireServices
+where
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<StdError>,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let services = self.0.clone();
+        Box::pin(async move {
+            let answer = async {
+                let method = services.method(request.uri().path())?;
+                let meta = Meta::read(request.headers());
+                // Who calls, and may they at all, before anything is decoded.
+                let caller = services.guard().identify(method.access, &meta).await?;
+                Ok((method.wire)(caller, meta, request.map(Body::new)).await)
+            };
+            Ok(answer.await.unwrap_or_else(|problem: callfairy_core::Problem| proto::status(&problem).into_http()))
+        })
+    }
+}

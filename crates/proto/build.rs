@@ -1,0 +1,8 @@
+//! Messages, RPCs, validation and the OpenAPI document, from `proto/` at the top of the tree.
+
+use std::{env, path::Path};
+
+fn main() -> anyhow::Result<()> {
+    println!("cargo:rerun-if-changed=../../proto");
+    codegen::contract(Path::new("../../proto"), Path::new(&env::var("OUT_DIR")?))
+}
