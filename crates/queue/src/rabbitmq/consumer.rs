@@ -100,7 +100,7 @@ where
             tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return Ok(()),
-                _ = tick.tick() => session.link.check()?,
+                _ = tick.tick() => session.check(free_slot.is_some()).await?,
                 () = pauses.changed.notified() => session.make_room().await?,
                 Some(_) = self.running.join_next() => {}
                 slot = Arc::clone(&self.slots).acquire_owned(), if free_slot.is_none() => free_slot = slot.ok(),

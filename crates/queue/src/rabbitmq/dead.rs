@@ -8,6 +8,8 @@ use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions};
 
+const OPERATOR: &str = "callfairy operator";
+
 impl Broker {
     pub(crate) async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, DeadLetterError> {
         let reader = Reader::open(&self.shared).await?;
@@ -41,9 +43,9 @@ impl Broker {
 
     /// Removes every queue of this prefix.
     pub(crate) async fn delete(&self) -> Result<(), DeadLetterError> {
-        let reader = Reader::open(&self.shared).await?;
-        topology::delete(&reader.channel, &self.shared).await?;
-        reader.link.close().await;
+        let link = Link::open(&self.shared.config.url, OPERATOR).await?;
+        topology::delete(&link.channel().await?, &self.shared).await?;
+        link.close().await;
         Ok(())
     }
 }
@@ -56,7 +58,7 @@ struct Reader {
 
 impl Reader {
     async fn open(shared: &Shared) -> Result<Self, Failure> {
-        let link = Link::open(&shared.config.url, "callfairy operator").await?;
+        let link = Link::open(&shared.config.url, OPERATOR).await?;
         let channel = link.channel().await?;
         topology::declare(&channel, shared).await?;
         Ok(Self { link, channel })

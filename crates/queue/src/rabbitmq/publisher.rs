@@ -103,9 +103,7 @@ impl Task {
                         return Ok(());
                     };
                     let window = self.window(batch);
-                    if publish(&link, &channel, window).await? == Routed::No {
-                        topology::declare(&channel, &self.shared).await?;
-                    }
+                    publish(&link, &channel, window).await?;
                 }
             }
         }
@@ -125,18 +123,15 @@ impl Task {
     }
 }
 
-#[derive(PartialEq)]
-enum Routed {
-    Yes,
-    No,
-}
-
 /// Sends a window and waits for all its confirms.
 ///
 /// An unroutable message is acked too, after it was returned. The library hands a returned message to whichever confirm
 /// comes next, not to its own. Every return comes before its message's ack, so once the whole window is confirmed all
 /// its returns are known, and they are matched by message id. This is why windows do not overlap on the channel.
-async fn publish(link: &Link, channel: &Channel, window: Vec<Batch>) -> Result<Routed, Failure> {
+///
+/// A missing queue ends the connection like any failure, and the next one declares the queue. Declared sooner, it would
+/// come back before its consumers heard that it was gone, and then they never hear.
+async fn publish(link: &Link, channel: &Channel, window: Vec<Batch>) -> Result<(), Failure> {
     let sends =
         window.iter().flat_map(|batch| batch.messages.iter().map(|message| send(channel, &batch.queue, message)));
     let confirmed = link.watch(timeout(CONFIRM_DEADLINE, join_all(sends))).await;
@@ -175,11 +170,10 @@ async fn publish(link: &Link, channel: &Channel, window: Vec<Batch>) -> Result<R
         // A caller that is gone does not need its answer.
         let _ = batch.reply.send(answer);
     }
-    match failure {
-        Some(failure) => Err(failure),
-        None if returned.is_empty() => Ok(Routed::Yes),
-        None => Ok(Routed::No),
+    if !returned.is_empty() {
+        failure = Some(Failure::of_call("publish", "the queue does not exist"));
     }
+    failure.map_or(Ok(()), Err)
 }
 
 async fn send(channel: &Channel, queue: &str, message: &Message) -> lapin::Result<Confirmation> {

@@ -6,7 +6,7 @@ use super::{Shared, topology};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll, once, select_all};
 use lapin::message::Delivery;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 use std::sync::Arc;
@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How many messages one consumer holds while they pause. When it holds that many it takes new ones only as pauses end.
 const MAX_PAUSED: usize = 1_000;
+
+/// After so many quiet checks the queue is asked whether it holds messages. Twice yes, and the session has failed.
+const QUIET_CHECKS: u32 = 5;
 
 pub(super) struct Session {
     pub(super) link: Link,
@@ -29,6 +32,8 @@ pub(super) struct Session {
     cancelled: Vec<ShortString>,
     /// How many unsettled messages the broker allows all consumers together.
     capacity: usize,
+    /// For how many checks nothing was delivered.
+    quiet: u32,
     pub(super) pauses: Arc<Pauses>,
 }
 
@@ -61,6 +66,7 @@ impl Session {
             consumers: Vec::new(),
             cancelled: Vec::new(),
             capacity: 0,
+            quiet: 0,
             pauses: Arc::default(),
         };
         session.add_consumer(prefetch).await?;
@@ -71,7 +77,10 @@ impl Session {
     pub(super) async fn next(&mut self) -> Result<Box<Delivery>, Failure> {
         loop {
             match self.events.next().await {
-                Some(Event::Delivery(delivery)) => return Ok(delivery),
+                Some(Event::Delivery(delivery)) => {
+                    self.quiet = 0;
+                    return Ok(delivery);
+                }
                 Some(Event::Failed(error)) => return Err(Failure::of_call("consume", error)),
                 Some(Event::Ended(tag)) if self.cancelled.contains(&tag) => {
                     self.cancelled.retain(|other| *other != tag);
@@ -79,6 +88,27 @@ impl Session {
                 Some(Event::Ended(_)) | None => return Err(Failure::of_call("consume", "the broker ended it")),
             }
         }
+    }
+
+    /// To be called every second, with whether a handler waits for a message. Not every consumer that is no more hears
+    /// of it: when a queue is deleted and at once declared again, its consumers stay connected and receive nothing.
+    pub(super) async fn check(&mut self, waiting: bool) -> Result<(), Failure> {
+        self.link.check()?;
+        if !waiting || self.pauses.count.load(Ordering::SeqCst) > 0 {
+            self.quiet = 0;
+            return Ok(());
+        }
+        self.quiet += 1;
+        if self.quiet.is_multiple_of(QUIET_CHECKS) {
+            let options = QueueDeclareOptions::durable().passive();
+            let declare = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
+            if within("count messages", declare).await?.message_count() == 0 {
+                self.quiet = 0;
+            } else if self.quiet > QUIET_CHECKS {
+                return Err(Failure::of_call("consume", "the queue has messages and delivers none"));
+            }
+        }
+        Ok(())
     }
 
     /// Keeps `prefetch` messages coming whatever pauses: the broker counts pausing ones as unsettled, and a consumer's

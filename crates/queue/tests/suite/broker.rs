@@ -34,6 +34,30 @@ async fn a_deleted_queue_is_declared_again() {
     .await;
 }
 
+/// The broker does not tell a consumer of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_deleted_and_declared_at_once_is_consumed_again() {
+    let config = config();
+    with_broker(&config.clone(), async move {
+        let queue = Queue::rabbitmq(config.clone()).unwrap();
+        let journal = Journal::default();
+        let noted = journal.clone();
+        let consumer = consume(&queue, QueueName::Call, 10, move |message| {
+            noted.note(&message);
+            async { Outcome::Done }
+        });
+        publish(&queue, QueueName::Call, messages(1)).await;
+        eventually("delivered", || journal.len() == 1).await;
+        delete_queue(&config, QueueName::Call).await;
+        // Asking for dead letters declares all queues.
+        assert_eq!(queue.dead_letters(1).await.unwrap(), []);
+        publish(&queue, QueueName::Call, messages(50)).await;
+        eventually("delivered again", || journal.counts().len() == 51).await;
+        consumer.stop().await;
+    })
+    .await;
+}
+
 /// An unroutable message is reported, and no other: the batches share a connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_unroutable_messages_are_reported() {
