@@ -12,6 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -133,7 +134,7 @@ impl From<std::io::Error> for MakeError {
 /// Writes beside the place and links into it: a crash leaves no half of a key, and of two processes that start
 /// together both read the key of the one that was first.
 fn make(directory: &Path, path: &Path) -> Result<(), MakeError> {
-    std::fs::create_dir_all(directory)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let mut bytes = Zeroizing::new([0_u8; KEY_LENGTH]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|_| MakeError::NoRandomness)?;
     let text = Zeroizing::new(format!("{}\n", BASE64_STANDARD.encode(bytes.as_slice())));
@@ -151,7 +152,6 @@ fn make(directory: &Path, path: &Path) -> Result<(), MakeError> {
 }
 
 fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)?;
     file.sync_all()

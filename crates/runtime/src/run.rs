@@ -90,7 +90,7 @@ fn config_argument(arguments: impl Iterator<Item = OsString>) -> Result<Option<P
 /// Prints the error, and answers the exit code of its kind.
 fn report(program: Program, error: &(dyn Error + 'static)) -> ExitCode {
     eprintln!("{program}: {}", chain(error));
-    let misused = causes(error).any(|error| error.is::<ConfigError>());
+    let misused = causes(error).any(<dyn Error>::is::<ConfigError>);
     ExitCode::from(if misused { MISUSED } else { FAILED })
 }
 
