@@ -18,7 +18,8 @@ const RENEW_AFTER: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct InternalKey {
     encoding: Arc<EncodingKey>,
-    decoding: Arc<DecodingKey>,
+    /// The current key first, then those that it replaced.
+    decoding: Arc<[DecodingKey]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,11 +33,10 @@ struct Claims {
 }
 
 impl InternalKey {
-    pub fn new(bytes: &[u8]) -> Self {
-        Self {
-            encoding: Arc::new(EncodingKey::from_secret(bytes)),
-            decoding: Arc::new(DecodingKey::from_secret(bytes)),
-        }
+    /// `current` signs; it and the `previous` ones verify, so that a key can be replaced while services run.
+    pub fn new<'k>(current: &'k [u8], previous: impl IntoIterator<Item = &'k [u8]>) -> Self {
+        let decoding = std::iter::once(current).chain(previous).map(DecodingKey::from_secret).collect();
+        Self { encoding: Arc::new(EncodingKey::from_secret(current)), decoding }
     }
 
     fn sign(&self, service: &str, now: Timestamp) -> Result<Secret, Problem> {
@@ -58,7 +58,8 @@ impl InternalKey {
         validation.validate_aud = false;
         validation.validate_exp = false; // by our clock, below
         let bad = || Problem::unauthenticated("the service identity is not valid");
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(|_| bad())?.claims;
+        let decode = |key| jsonwebtoken::decode::<Claims>(token, key, &validation).ok();
+        let claims = self.decoding.iter().find_map(decode).ok_or_else(bad)?.claims;
         let seconds = now.get().as_second();
         if claims.exp <= seconds || claims.iat > seconds.saturating_add(60) {
             return Err(bad());

@@ -25,9 +25,13 @@ pub mod keys;
 pub mod lifecycle;
 pub mod telemetry;
 
+mod clients;
+mod grpc;
 mod run;
 
+pub use clients::{Clients, Context, LocalSlots};
 pub use config::{ConfigError, Program, Service, Settings};
+pub use grpc::{Listener, serve_grpc};
 pub use keys::{Key, KeyRing};
 pub use lifecycle::{LifecycleError, Shutdown, Tasks};
 pub use run::{run, run_with};
