@@ -3,7 +3,7 @@
 use super::health::{Failure, HEALTH_INTERVAL};
 use super::link::{retry_pause, within};
 use super::publisher::Publisher;
-use super::session::{Pauses, Session, give_back};
+use super::session::{Pauses, Session};
 use super::{Broker, Shared, codec};
 use crate::{ConnectionLost, Message, Outcome, QueueName, SHUTDOWN_DEADLINE, handler};
 use lapin::message::Delivery;
@@ -164,9 +164,10 @@ where
                     () = pauses.over.cancelled() => {}
                     () = sleep(self.shared.config.policy.pause()) => {}
                 }
-                let given_back = give_back(&delivery).await;
+                // Unlike a nack, a rejection counts against the delivery limit in every version of the broker.
+                let rejected = reject(&delivery, true).await;
                 pauses.end();
-                given_back
+                rejected
             }
         };
         if let Err(failure) = settled {
@@ -185,12 +186,16 @@ where
                 return acknowledge(delivery).await;
             }
         }
-        within("reject", delivery.reject(BasicRejectOptions { requeue: false })).await?;
-        Ok(())
+        reject(delivery, false).await
     }
 }
 
 async fn acknowledge(delivery: &Delivery) -> Result<(), Failure> {
     within("acknowledge", delivery.ack(BasicAckOptions::default())).await?;
+    Ok(())
+}
+
+async fn reject(delivery: &Delivery, requeue: bool) -> Result<(), Failure> {
+    within("reject", delivery.reject(BasicRejectOptions { requeue })).await?;
     Ok(())
 }

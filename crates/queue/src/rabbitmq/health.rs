@@ -9,6 +9,8 @@ use tokio::time::sleep;
 pub(super) const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 /// How long TCP may connect without a connection becoming healthy.
 const STUCK_LIMIT: Duration = Duration::from_mins(2);
+/// A connection that comes and goes is in the log once in so long.
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 #[derive(Default)]
 pub(super) struct Health {
@@ -21,16 +23,17 @@ pub(super) struct Role {
     state: Mutex<State>,
 }
 
-enum State {
-    /// Not yet connected for the first time, and nothing failed.
-    Starting,
-    Up,
-    Down {
-        since: Instant,
-        /// Since when TCP connects although the connection does not become healthy.
-        stuck_since: Option<Instant>,
-        cause: String,
-    },
+#[derive(Default)]
+struct State {
+    up: bool,
+    was_up: bool,
+    /// This outage is in the log.
+    warned: bool,
+    last_warning: Option<Instant>,
+    /// Since when TCP connects although the connection does not become healthy.
+    stuck_since: Option<Instant>,
+    /// Of the last failure.
+    cause: String,
 }
 
 /// Why a connection ended or did not begin.
@@ -50,7 +53,7 @@ impl Failure {
 
 impl Health {
     pub(super) fn role(&self, name: String) -> Arc<Role> {
-        let role = Arc::new(Role { name, state: Mutex::new(State::Starting) });
+        let role = Arc::new(Role { name, state: Mutex::default() });
         let mut roles = self.roles();
         roles.retain(|role| role.strong_count() > 0);
         roles.push(Arc::downgrade(&role));
@@ -59,7 +62,7 @@ impl Health {
 
     pub(super) fn is_connected(&self) -> bool {
         let roles: Vec<_> = self.roles().iter().filter_map(Weak::upgrade).collect();
-        !roles.is_empty() && roles.iter().all(|role| matches!(*role.state(), State::Up))
+        !roles.is_empty() && roles.iter().all(|role| role.state().up)
     }
 
     /// Resolves when a role has been stuck for too long.
@@ -80,39 +83,37 @@ impl Health {
 }
 
 impl Role {
+    /// Logs the end of an outage whose beginning is in the log.
     pub(super) fn up(&self, now: Instant) {
-        let before = std::mem::replace(&mut *self.state(), State::Up);
-        let outage = match before {
-            State::Down { since, .. } => now.saturating_duration_since(since),
-            State::Starting | State::Up => Duration::ZERO,
-        };
-        tracing::info!(role = self.name, ?outage, "connected to the broker");
+        let mut state = self.state();
+        if state.warned || !state.was_up {
+            let outage = state.last_warning.filter(|_| state.warned).map(|time| now.saturating_duration_since(time));
+            tracing::info!(role = self.name, ?outage, "connected to the broker");
+        }
+        (state.up, state.was_up, state.warned, state.stuck_since) = (true, true, false, None);
     }
 
-    /// Logs the first failure of an outage; fails when the outage is one that only a restart mends.
+    /// Logs an outage once; fails when it is one that only a restart mends.
     pub(super) fn down(&self, failure: Failure, now: Instant) -> Result<(), ConnectionLost> {
         let mut state = self.state();
-        let (since, stuck_since) = match *state {
-            State::Down { since, stuck_since, .. } => {
-                tracing::debug!(role = self.name, cause = failure.cause, "still not connected to the broker");
-                (since, stuck_since)
-            }
-            State::Starting | State::Up => {
-                tracing::warn!(role = self.name, cause = failure.cause, "not connected to the broker, trying again");
-                (now, None)
-            }
-        };
-        let stuck_since = failure.tcp_connected.then(|| stuck_since.unwrap_or(now));
-        *state = State::Down { since, stuck_since, cause: failure.cause };
+        let recent = |time| now.saturating_duration_since(time) < WARNING_INTERVAL;
+        if state.warned || state.last_warning.is_some_and(recent) {
+            tracing::debug!(role = self.name, cause = failure.cause, "not connected to the broker");
+        } else {
+            tracing::warn!(role = self.name, cause = failure.cause, "not connected to the broker, trying again");
+            (state.warned, state.last_warning) = (true, Some(now));
+        }
+        state.up = false;
+        state.stuck_since = failure.tcp_connected.then(|| state.stuck_since.unwrap_or(now));
+        state.cause = failure.cause;
         drop(state);
         self.lost(now).map_or(Ok(()), Err)
     }
 
     fn lost(&self, now: Instant) -> Option<ConnectionLost> {
         let state = self.state();
-        let State::Down { stuck_since: Some(since), cause, .. } = &*state else { return None };
-        let stuck = now.saturating_duration_since(*since);
-        let (role, cause) = (self.name.clone(), cause.clone());
+        let stuck = now.saturating_duration_since(state.stuck_since?);
+        let (role, cause) = (self.name.clone(), state.cause.clone());
         (stuck >= STUCK_LIMIT).then_some(ConnectionLost { role, seconds: stuck.as_secs(), cause })
     }
 

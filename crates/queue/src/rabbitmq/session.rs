@@ -182,7 +182,8 @@ impl Pauses {
     }
 }
 
-pub(super) async fn give_back(delivery: &Delivery) -> Result<(), Failure> {
+/// Without counting against the delivery limit, where the broker tells the difference (RabbitMQ 4.3).
+async fn give_back(delivery: &Delivery) -> Result<(), Failure> {
     let options = BasicNackOptions { requeue: true, multiple: false };
     within("give back", delivery.nack(options)).await?;
     Ok(())
