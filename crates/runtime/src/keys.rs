@@ -195,18 +195,20 @@ mod tests {
 
     #[test]
     fn processes_that_start_together_agree() {
-        let directory = TempDir::new().unwrap();
-        let settings = settings(&directory, &[]);
-        let barrier = std::sync::Barrier::new(8);
-        let start = || {
-            barrier.wait();
-            settings.master_keys().unwrap()
-        };
-        let keys: Vec<KeyRing> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        assert!(keys.iter().all(|key| *key == keys[0]));
+        for _ in 0..50 {
+            let directory = TempDir::new().unwrap();
+            let settings = settings(&directory, &[]);
+            let barrier = std::sync::Barrier::new(4);
+            let start = || {
+                barrier.wait();
+                settings.master_keys().unwrap()
+            };
+            let keys: Vec<KeyRing> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|key| *key == keys[0]));
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn files(directory: &Path) -> Vec<String> {
 }
 
 fn large() -> Vec<u8> {
-    (0..LARGE).map(|n| (n % 251) as u8).collect()
+    (0..251).cycle().take(LARGE).collect()
 }
 
 /// In pieces that are no divisors of a part.
