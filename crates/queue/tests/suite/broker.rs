@@ -89,9 +89,18 @@ async fn only_unroutable_messages_are_reported() {
 /// All connections are cut again and again while messages flow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_confirmed_is_lost_when_connections_break() {
+    survives(6, Proxy::cut).await;
+}
+
+/// All connections fall silent, as when a machine on the way vanishes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_confirmed_is_lost_when_connections_fall_silent() {
+    survives(1, Proxy::silence).await;
+}
+
+async fn survives(times: usize, harm: fn(&Proxy)) {
     const BATCHES: usize = 40;
     const BATCH: usize = 50;
-    const CUTS: usize = 6;
     let direct = config();
     with_broker(&direct.clone(), async move {
         let mut url = url::Url::parse(&broker_url()).unwrap();
@@ -99,7 +108,7 @@ async fn nothing_confirmed_is_lost_when_connections_break() {
         let proxy = Proxy::start(target).await;
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(proxy.address.port())).unwrap();
-        // Every cut counts as a delivery of what was on its way.
+        // Every broken connection counts as a delivery of what was on its way.
         let mut config = RabbitConfig { url: Secret::new(url.as_str()), ..direct };
         config.policy.delivery_limit = 1_000;
 
@@ -132,11 +141,11 @@ async fn nothing_confirmed_is_lost_when_connections_break() {
                 sent
             }
         });
-        for cut in 1..=CUTS {
-            let progress = BATCHES * BATCH * cut / (CUTS + 1);
+        for time in 1..=times {
+            let progress = BATCHES * BATCH * time / (times + 1);
             eventually("published on", || confirmed.load(Ordering::SeqCst) >= progress).await;
             eventually("consumed on", || journal.counts().len() * 2 >= progress).await;
-            proxy.cut();
+            harm(&proxy);
         }
         let sent = publishing.await.unwrap();
         eventually("all consumed", || {
