@@ -10,10 +10,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// DNS, TCP and TLS together.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// From the start to the last byte of the answer.
-pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// DNS, TCP and TLS together. Shorter than `total`, so that "could not connect" is told from "no answer".
+    pub connect: Duration,
+    /// From the start to the last byte of the answer.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(3), total: Duration::from_secs(15) }
+    }
+}
+
 /// The largest answer that is read.
 pub const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
 /// Longer waits than this are not believed.
@@ -38,20 +49,20 @@ pub struct ClientError(String);
 /// Redirects are not followed and no proxy is taken from the environment, since both may repeat or reroute a
 /// request. TLS is rustls with ring and the Mozilla roots, passed in, so that nothing depends on which
 /// process-wide provider is installed.
-pub fn client() -> Result<Client, ClientError> {
-    build(builder()?)
+pub fn client(timeouts: Timeouts) -> Result<Client, ClientError> {
+    build(builder(timeouts)?)
 }
 
 /// The same for URLs that others chose: names are resolved once and only public addresses are connected to.
-pub(crate) fn public_client() -> Result<Client, ClientError> {
-    build(builder()?.https_only(true).dns_resolver(Arc::new(PublicResolver)))
+pub(crate) fn public_client(timeouts: Timeouts) -> Result<Client, ClientError> {
+    build(builder(timeouts)?.https_only(true).dns_resolver(Arc::new(PublicResolver)))
 }
 
 pub(crate) fn build(builder: ClientBuilder) -> Result<Client, ClientError> {
     builder.build().map_err(|error| ClientError(describe(&error)))
 }
 
-pub(crate) fn builder() -> Result<ClientBuilder, ClientError> {
+pub(crate) fn builder(timeouts: Timeouts) -> Result<ClientBuilder, ClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let tls = ClientConfig::builder_with_provider(provider)
@@ -67,8 +78,8 @@ pub(crate) fn builder() -> Result<ClientBuilder, ClientError> {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TOTAL_TIMEOUT)
+        .connect_timeout(timeouts.connect)
+        .timeout(timeouts.total)
         .user_agent(concat!("callfairy/", env!("CARGO_PKG_VERSION"))))
 }
 

@@ -14,7 +14,7 @@ mod webhook;
 pub use recording::MAX_RECORDING_BYTES;
 pub use webhook::{SIGNATURE_HEADER, sign};
 
-use crate::http::{ClientError, client, describe, public_client};
+use crate::http::{ClientError, Timeouts, client, describe, public_client};
 use crate::{
     Account, CallDetail, CallOrder, LookupError, ParseError, PlaceError, Placed, Recording, StopError, VoiceProvider,
     WebhookEvent,
@@ -51,8 +51,8 @@ pub struct Bland {
 }
 
 impl Bland {
-    pub fn new() -> Result<Self, ClientError> {
-        Ok(Self { client: client()?, public: public_client()? })
+    pub fn new(timeouts: Timeouts) -> Result<Self, ClientError> {
+        Ok(Self { client: client(timeouts)?, public: public_client(timeouts)? })
     }
 
     /// A request with the key, or why there can be none.

@@ -35,6 +35,7 @@ pub use behaviour::{AccountState, Behaviour, Plan, Range, Weights};
 pub use calls::{KEPT_BYTES, KEPT_CALLS};
 pub use journal::Count;
 
+use crate::http::Timeouts;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
 use callfairy_core::{Clock, Secret, SystemClock};
@@ -75,6 +76,8 @@ pub struct SimulatorConfig {
     /// Where each `POST /v1/calls` is written, as a line of JSON and synced, before it has any effect.
     pub journal: Option<PathBuf>,
     pub behaviour: Behaviour,
+    /// Before a webhook that was not taken is sent again, real; doubled for the time after that.
+    pub webhook_wait: Duration,
     /// Where clients reach the simulator, for the URLs of recordings; absent: the listener's address.
     pub public_url: Option<Url>,
     /// Threads that serve HTTP.
@@ -91,6 +94,7 @@ impl Default for SimulatorConfig {
             api_key: None,
             journal: None,
             behaviour: Behaviour::default(),
+            webhook_wait: Duration::from_secs(1),
             public_url: None,
             workers: 2,
             clock: Arc::new(SystemClock),
@@ -114,6 +118,7 @@ struct Simulator {
     tone: bytes::Bytes,
     /// For webhooks.
     client: reqwest::Client,
+    webhook_wait: Duration,
     webhooks: Semaphore,
     tasks: TaskTracker,
     runtime: Handle,
@@ -133,7 +138,7 @@ impl Simulator {
             None => format!("http://{address}"),
         };
         // Unlike the client that dials, this one may keep connections: a repeated webhook does no harm.
-        let client = crate::http::builder()
+        let client = crate::http::builder(Timeouts::default())
             .and_then(|builder| crate::http::build(builder.pool_max_idle_per_host(MAX_WEBHOOKS)))
             .map_err(io::Error::other)?;
         Ok(Self {
@@ -150,6 +155,7 @@ impl Simulator {
             recordings: format!("{base}/recordings"),
             tone: wave::tone().into(),
             client,
+            webhook_wait: config.webhook_wait,
             webhooks: Semaphore::new(MAX_WEBHOOKS),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),

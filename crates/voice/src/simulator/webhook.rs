@@ -13,8 +13,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// Bland repeats a report that is not answered with 2xx; how often is not published.
 const TRIES: u32 = 3;
-/// Real; doubled after each try.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// Waits for the call's end, then reports it. Ends early when the simulator does.
 pub async fn follow(simulator: Arc<Simulator>, call: Arc<Call>) {
@@ -62,7 +60,7 @@ fn fate(simulator: &Simulator, call: &Call) -> Option<WebhookFate> {
 
 async fn deliver(simulator: &Simulator, call: &Call, url: &str) {
     let body = detail(call, Instant::now(), &simulator.recordings).to_string();
-    let mut wait = FIRST_WAIT;
+    let mut wait = simulator.webhook_wait;
     for attempt in 1..=TRIES {
         match send(simulator, url, body.clone()).await {
             Ok(()) => return simulator.journal.did("webhook_delivered"),
