@@ -143,3 +143,19 @@ impl Drop for Loan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_a_turn_has_an_end() {
+        let place = Place::Sqlite { file: "never opened".to_owned() };
+        let connections = Connections::new(place, Purpose::Read, 1);
+        let turn = connections.turn().await.unwrap();
+        assert!(matches!(connections.turn().await, Err(Error::Unavailable(_))));
+        drop(turn);
+        assert!(connections.turn().await.is_ok());
+    }
+}

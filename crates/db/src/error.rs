@@ -144,3 +144,64 @@ fn unique_name(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> String {
     let columns = what.split(", ").filter_map(|column| column.split_once('.')).map(|(_, column)| column);
     [table].into_iter().chain(columns).chain(["key"]).collect::<Vec<_>>().join("_")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callfairy_core::ErrorCode;
+
+    fn error(kind: DatabaseErrorKind, message: &str) -> Error {
+        Error::from(Diesel::DatabaseError(kind, Box::new(message.to_owned())))
+    }
+
+    #[test]
+    fn what_passes_is_unavailable() {
+        for message in [
+            "database is locked",
+            "database or disk is full",
+            "canceling statement due to statement timeout",
+            "terminating connection due to administrator command",
+            "the database system is starting up",
+            "deadlock detected",
+        ] {
+            let error = error(DatabaseErrorKind::Unknown, message);
+            assert!(error.is_transient(), "{message}");
+            assert_eq!(Problem::from(error).code, ErrorCode::Unavailable);
+        }
+        assert!(error(DatabaseErrorKind::ClosedConnection, "").is_transient());
+        assert!(error(DatabaseErrorKind::SerializationFailure, "").is_transient());
+        let commit = Diesel::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(String::new()));
+        let rollback = Box::new(Diesel::BrokenTransactionManager);
+        let both = Diesel::RollbackErrorOnCommit { rollback_error: rollback, commit_error: Box::new(commit) };
+        assert!(Error::from(both).is_transient());
+    }
+
+    #[test]
+    fn what_does_not_pass_is_a_defect_and_says_nothing() {
+        for error in [
+            error(DatabaseErrorKind::Unknown, "relation \"secrets\" does not exist"),
+            error(DatabaseErrorKind::CheckViolation, "database is locked"),
+            error(DatabaseErrorKind::UniqueViolation, "UNIQUE constraint failed: users.email"),
+            Error::Query(Diesel::NotFound),
+            Error::Panicked,
+        ] {
+            assert!(!error.is_transient(), "{error}");
+            assert_eq!(Problem::from(error), Problem::internal());
+        }
+    }
+
+    #[test]
+    fn sqlite_indexes_are_named_as_postgresql_names_them() {
+        for (message, name) in [
+            ("UNIQUE constraint failed: users.email", "users_email_key"),
+            (
+                "UNIQUE constraint failed: contacts.organisation_id, contacts.phone",
+                "contacts_organisation_id_phone_key",
+            ),
+            ("UNIQUE constraint failed: index 'users_email_key'", "users_email_key"),
+        ] {
+            let error = error(DatabaseErrorKind::UniqueViolation, message);
+            assert_eq!(error.is_unique_violation(), Some(name));
+        }
+    }
+}

@@ -8,9 +8,10 @@ pub use relay::relay;
 pub use row::{MessageId, OutboxRow, Outgoing};
 
 use crate::schema::outbox;
-use crate::{Db, Json, Sql, now_plus, on};
-use callfairy_core::{Id, Timestamp};
+use crate::{Db, on};
+use callfairy_core::Timestamp;
 use diesel::prelude::*;
+use row::NewRow;
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -23,44 +24,24 @@ thread_local! {
     static ADDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Adds one message; it is published after the commit, or after `delay`. Call it inside
+/// Adds one message; it is published after the commit, or after its delay. Call it inside
 /// [`Pool::write`](crate::Pool::write), beside the change that causes it.
 pub fn add(db: &mut Db, message: Outgoing) -> QueryResult<MessageId> {
-    let id = Id::new();
-    insert(db, vec![(id, message)])?;
-    Ok(id)
+    // Not as a batch of one: those are prepared anew each time.
+    let row = NewRow::from(message);
+    on!(db, |c| diesel::insert_into(outbox::table).values(&row).execute(c))?;
+    ADDED.set(true);
+    Ok(row.id.0)
 }
 
 /// Adds many messages, thousands too, in few statements.
 pub fn add_all(db: &mut Db, messages: Vec<Outgoing>) -> QueryResult<Vec<MessageId>> {
-    let mut ids = Vec::with_capacity(messages.len());
-    let mut messages = messages.into_iter().map(|message| (Id::new(), message)).peekable();
-    while messages.peek().is_some() {
-        let batch: Vec<_> = messages.by_ref().take(INSERT_BATCH).collect();
-        ids.extend(batch.iter().map(|(id, _)| *id));
-        insert(db, batch)?;
+    let rows: Vec<NewRow> = messages.into_iter().map(NewRow::from).collect();
+    for batch in rows.chunks(INSERT_BATCH) {
+        on!(db, |c| diesel::insert_into(outbox::table).values(batch).execute(c))?;
+        ADDED.set(true);
     }
-    Ok(ids)
-}
-
-fn insert(db: &mut Db, messages: Vec<(MessageId, Outgoing)>) -> QueryResult<()> {
-    let rows: Vec<_> = messages
-        .into_iter()
-        .map(|(id, message)| {
-            (
-                outbox::id.eq(Sql(id)),
-                outbox::topic.eq(message.topic),
-                outbox::key.eq(message.key.map(Sql)),
-                outbox::payload.eq(Json(message.payload)),
-                outbox::headers.eq(Json(message.headers)),
-                outbox::created_at.eq(crate::now()),
-                outbox::available_at.eq(now_plus(message.delay)),
-            )
-        })
-        .collect();
-    on!(db, |c| diesel::insert_into(outbox::table).values(&rows).execute(c))?;
-    ADDED.set(true);
-    Ok(())
+    Ok(rows.iter().map(|row| row.id.0).collect())
 }
 
 /// How long the oldest message that is due has been waiting; zero when none is.

@@ -4,10 +4,13 @@ use crate::connect::{Place, Purpose};
 use crate::connections::{Connections, Loan};
 use crate::{Db, Error, outbox};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// How often a transaction is run when the database gives it up in favour of another one.
 const MAX_ATTEMPTS: u32 = 3;
+/// Before the next run, so that the other transaction gets the locks that it waits for.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Connections to one service's tables. Cheap to clone.
 ///
@@ -82,7 +85,10 @@ impl Pool {
             let mut attempt = 1;
             let answer = loop {
                 match transaction(&mut loan, &mut f) {
-                    Outcome::Conflict(_) if attempt < MAX_ATTEMPTS => attempt += 1,
+                    Outcome::Conflict(_) if attempt < MAX_ATTEMPTS => {
+                        std::thread::sleep(CONFLICT_PAUSE * attempt);
+                        attempt += 1;
+                    }
                     Outcome::Conflict(answer) | Outcome::Done(answer) => break answer,
                 }
             };

@@ -200,3 +200,44 @@ impl Health {
         Pause::For(pause.min(MAX_PAUSE))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(claimed: usize, failed: usize) -> Round {
+        Round { claimed, failed, error: (failed > 0).then(|| "refused".to_owned()) }
+    }
+
+    fn wait(pause: &Pause) -> Option<Duration> {
+        match pause {
+            Pause::For(time) => Some(*time),
+            Pause::None | Pause::UntilAdded => None,
+        }
+    }
+
+    #[test]
+    fn an_outage_is_waited_for_longer_and_longer() {
+        let mut health = Health::default();
+        let away = Error::Unavailable("away".to_owned());
+        let pauses: Vec<_> = (0..20).filter_map(|_| wait(&health.out_of_reach(&away))).collect();
+        assert_eq!(pauses[..3], [MIN_PAUSE, MIN_PAUSE * 2, MIN_PAUSE * 4]);
+        assert_eq!(pauses[19], MAX_PAUSE);
+        assert!(health.database_down);
+        assert!(matches!(health.after(&round(0, 0)), Pause::UntilAdded));
+        assert!(!health.database_down);
+        // A broker that takes nothing is an outage, too; one that refuses some messages is not.
+        assert_eq!(wait(&health.after(&round(3, 3))), Some(MIN_PAUSE));
+        assert!(health.broker_down);
+        assert!(matches!(health.after(&round(0, 0)), Pause::UntilAdded));
+        assert!(health.broker_down, "nothing was published yet");
+        assert!(matches!(health.after(&round(3, 1)), Pause::UntilAdded));
+        assert!(!health.broker_down);
+    }
+
+    #[test]
+    fn a_full_batch_is_followed_by_the_next() {
+        assert!(matches!(Health::default().after(&round(500, 0)), Pause::None));
+        assert!(matches!(Health::default().after(&round(499, 0)), Pause::UntilAdded));
+    }
+}

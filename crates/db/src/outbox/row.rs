@@ -1,7 +1,7 @@
 //! A message, before and in the table.
 
-use crate::Json;
 use crate::schema::outbox;
+use crate::{Json, Now, Sql, now, now_plus};
 use callfairy_core::{Id, Timestamp};
 use diesel::prelude::*;
 use serde_json::Value;
@@ -46,6 +46,33 @@ impl Outgoing {
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.insert(name.into(), value.into());
         self
+    }
+}
+
+/// A message on its way into the table, with times by the database's clock.
+#[derive(Insertable)]
+#[diesel(table_name = outbox, treat_none_as_default_value = false)]
+pub(super) struct NewRow {
+    pub(super) id: Sql<MessageId>,
+    topic: String,
+    key: Option<Sql<Uuid>>,
+    payload: Json,
+    headers: Json<BTreeMap<String, String>>,
+    created_at: Now,
+    available_at: Now,
+}
+
+impl From<Outgoing> for NewRow {
+    fn from(message: Outgoing) -> Self {
+        Self {
+            id: Sql(Id::new()),
+            topic: message.topic,
+            key: message.key.map(Sql),
+            payload: Json(message.payload),
+            headers: Json(message.headers),
+            created_at: now(),
+            available_at: now_plus(message.delay),
+        }
     }
 }
 

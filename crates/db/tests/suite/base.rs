@@ -5,7 +5,8 @@ use db::diesel::{Connection, PgConnection, SqliteConnection};
 use db::{Migrations, Pool};
 use std::time::{Duration, Instant};
 
-pub const MIGRATIONS: Migrations = db::migrations!("tests/migrations/postgres", "tests/migrations/sqlite");
+pub const MIGRATIONS: Migrations =
+    db::migrations!("tests/migrations/sample/postgres", "tests/migrations/sample/sqlite");
 pub const SCHEMA: &str = "sample";
 /// Longer than anything here should take, however busy the machine.
 const DEADLINE: Duration = Duration::from_secs(30);

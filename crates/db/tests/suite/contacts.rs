@@ -97,6 +97,7 @@ pub struct Seen {
     pub called_at: Option<Timestamp>,
 }
 
+#[allow(dead_code)]
 #[derive(Debug)]
 pub enum Failure {
     Db(db::Error),

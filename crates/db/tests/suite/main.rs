@@ -3,7 +3,13 @@
 
 mod base;
 mod contacts;
+mod idempotency;
+mod lease;
+mod migrations;
+mod outbox;
+mod pool;
 mod queries;
+mod transactions;
 
 /// Runs each function twice: on a new SQLite file and on a new PostgreSQL database.
 #[macro_export]

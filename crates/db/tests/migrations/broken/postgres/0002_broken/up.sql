@@ -1,0 +1,2 @@
+CREATE TABLE second (id integer PRIMARY KEY);
+CREATE TABEL third (id integer);
