@@ -176,6 +176,8 @@ impl Simulator {
 /// Serves until `shutdown`; webhooks that are due later are then never sent. Runs on any tokio runtime: the
 /// HTTP workers are threads with runtimes of their own.
 pub async fn serve(config: SimulatorConfig, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+    // Its own end is not its caller's.
+    let shutdown = shutdown.child_token();
     let address = listener.local_addr()?;
     let workers = config.workers.max(1);
     let simulator = Arc::new(Simulator::new(config, address, shutdown.clone())?);

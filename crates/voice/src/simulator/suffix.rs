@@ -31,7 +31,7 @@ use super::plan::Ending;
 
 /// What a suffix decides; `None` is left to chance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Script {
+pub(super) struct Script {
     pub ending: Option<Ending>,
     pub before: Option<BeforeAccept>,
     /// `before` is meant for the first request to the number only.
@@ -41,14 +41,14 @@ pub struct Script {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WebhookFate {
+pub(super) enum WebhookFate {
     Lost,
     Twice,
     Late,
 }
 
 /// The script of a number; `None` if its ending decides nothing.
-pub fn script(number: &str) -> Option<Script> {
+pub(super) fn script(number: &str) -> Option<Script> {
     let ending = |ending| Script { ending: Some(ending), ..Script::default() };
     let before = |before, first_only| Script { before: Some(before), first_only, ..ending(Ending::Answered) };
     let after = |after| Script { after: Some(after), ..ending(Ending::Answered) };

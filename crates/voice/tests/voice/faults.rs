@@ -26,6 +26,16 @@ async fn accepted_but_not_answered_is_unknown_and_can_be_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_socket_answers_nothing_at_all() {
+    let stage = Stage::start(fast());
+    for digits in ["11", "15"] {
+        let result = stage.bland.place(&stage.account, &order(&format!("+141555501{digits}"))).await;
+        let Err(PlaceError::Unknown(message)) = result else { panic!("{digits}: {result:?}") };
+        assert!(message.starts_with("the request failed"), "{digits}: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn not_accepted_is_unknown_as_well_and_cannot_be_found() {
     let stage = Stage::start(fast());
     for digits in ["15", "17"] {
