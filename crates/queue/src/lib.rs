@@ -34,6 +34,7 @@ mod handle;
 mod handler;
 mod message;
 mod name;
+mod open;
 mod policy;
 mod rabbitmq;
 
@@ -42,5 +43,6 @@ pub use handle::Queue;
 pub use handler::{Outcome, SHUTDOWN_DEADLINE};
 pub use message::{DeadLetter, MAX_BODY_BYTES, MAX_DEAD_LETTERS, MAX_HEADER_BYTES, Message, Replay};
 pub use name::QueueName;
+pub use open::open;
 pub use policy::{DELIVERY_LIMIT, RetryPolicy};
 pub use rabbitmq::RabbitConfig;

@@ -2,19 +2,20 @@
 
 use crate::fixture::{Journal, consume, eventually, messages, publish};
 use queue::{Message, Outcome, Queue, QueueName};
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 crate::on_both_backends!(a_shutdown_drains, a_dropped_consumer_gives_back, a_pause_ends_with_the_shutdown);
 
 async fn a_shutdown_drains(queue: Queue) {
-    let (started, finished, gate) = (Journal::default(), Journal::default(), CancellationToken::new());
+    let (started, finished, gate) = (Journal::default(), Journal::default(), Arc::new(Semaphore::new(0)));
     let handler = {
         let (started, finished, gate) = (started.clone(), finished.clone(), gate.clone());
         move |message: Message| {
             started.note(&message);
             let (finished, gate) = (finished.clone(), gate.clone());
             async move {
-                gate.cancelled().await;
+                gate.acquire().await.unwrap().forget();
                 finished.note(&message);
                 Outcome::Done
             }
@@ -24,6 +25,8 @@ async fn a_shutdown_drains(queue: Queue) {
     let consumer = consume(&queue, QueueName::Call, 3, handler);
     eventually("three started", || started.len() == 3).await;
     consumer.shutdown.cancel();
+    gate.add_permits(1);
+    eventually("one finished", || finished.len() == 1).await;
 
     // What was not started comes to another consumer while the first still waits for its handlers.
     let later = Journal::default();
@@ -33,10 +36,10 @@ async fn a_shutdown_drains(queue: Queue) {
         async { Outcome::Done }
     });
     eventually("seven delivered to the second", || later.len() == 7).await;
-    assert_eq!((started.len(), finished.len()), (3, 0));
+    assert_eq!((started.len(), finished.len()), (3, 1));
     assert!(!consumer.task.is_finished(), "it does not wait for its handlers");
 
-    gate.cancel();
+    gate.add_permits(2);
     consumer.stop().await;
     second.stop().await;
     assert_eq!((started.len(), finished.len(), later.len()), (3, 3, 7));
