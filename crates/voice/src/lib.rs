@@ -1,7 +1,7 @@
 //! The voice provider: what the platform needs of one ([`VoiceProvider`]), the client of Bland AI
 //! ([`Bland`]), and a simulator that speaks Bland's HTTP API ([`simulator`]).
 //!
-//! Owns: the words of a provider and their translation into ours; what is certain and what is unknown
+//! Owns: the words of a provider and their translation into ours, and into the contract's (`report`); what is certain and what is unknown
 //! after a failed request. Refuses: deciding whether, when or how often to dial; storing anything.
 //! Nothing here repeats a request: whoever calls decides, because a request that failed may have dialed.
 //!
@@ -14,6 +14,7 @@ pub mod bland;
 mod call;
 pub mod http;
 mod port;
+mod report;
 pub mod simulator;
 
 pub use address::is_public;

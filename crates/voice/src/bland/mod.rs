@@ -12,7 +12,7 @@ pub(crate) mod request;
 mod webhook;
 
 pub use recording::MAX_RECORDING_BYTES;
-pub use webhook::{SIGNATURE_HEADER, sign};
+pub use webhook::{SIGNATURE_HEADER, parse_webhook, sign, verify_webhook};
 
 use crate::http::{ClientError, Timeouts, client, describe, public_client};
 use crate::{
@@ -176,10 +176,10 @@ impl VoiceProvider for Bland {
     }
 
     fn verify_webhook(&self, secret: &Secret, headers: &BTreeMap<String, String>, body: &[u8]) -> bool {
-        webhook::verify(secret, headers, body)
+        verify_webhook(secret, headers, body)
     }
 
     fn parse_webhook(&self, body: &[u8]) -> Result<WebhookEvent, ParseError> {
-        webhook::parse(body)
+        parse_webhook(body)
     }
 }

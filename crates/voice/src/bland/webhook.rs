@@ -29,7 +29,9 @@ pub fn sign(secret: &Secret, body: &[u8]) -> String {
     mac(secret, body).map(|mac| hex::encode(mac.finalize().into_bytes())).unwrap_or_default()
 }
 
-pub(crate) fn verify(secret: &Secret, headers: &BTreeMap<String, String>, body: &[u8]) -> bool {
+/// Whether `body`, as it came, was signed with `secret`. `headers` have lower-case names. An empty secret verifies
+/// nothing.
+pub fn verify_webhook(secret: &Secret, headers: &BTreeMap<String, String>, body: &[u8]) -> bool {
     let Some(signature) = headers.get(SIGNATURE_HEADER).and_then(|text| hex::decode(text.trim()).ok()) else {
         return false;
     };
@@ -44,7 +46,8 @@ fn mac(secret: &Secret, body: &[u8]) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-pub(crate) fn parse(body: &[u8]) -> Result<WebhookEvent, ParseError> {
+/// Reads a webhook's body. Call [`verify_webhook`] first.
+pub fn parse_webhook(body: &[u8]) -> Result<WebhookEvent, ParseError> {
     let raw: Value = serde_json::from_slice(body).map_err(|_| ParseError::NotAnObject)?;
     if !raw.is_object() {
         return Err(ParseError::NotAnObject);
@@ -68,7 +71,7 @@ mod tests {
 
     fn check(secret: &str, signature: &str, body: &str) -> bool {
         let headers = [(SIGNATURE_HEADER.to_owned(), signature.to_owned())].into();
-        verify(&Secret::new(secret), &headers, body.as_bytes())
+        verify_webhook(&Secret::new(secret), &headers, body.as_bytes())
     }
 
     #[test]
@@ -102,32 +105,33 @@ mod tests {
         for signature in ["", "zz", "é"] {
             assert!(!check("key", signature, "{}"));
         }
-        assert!(!verify(&Secret::new("key"), &BTreeMap::new(), b"{}"));
+        assert!(!verify_webhook(&Secret::new("key"), &BTreeMap::new(), b"{}"));
     }
 
     #[test]
     fn tells_events_apart_by_shape() {
-        let live = parse(br#"{"message": "Handling", "call_id": "c-1", "category": "call", "log_level": "info"}"#);
+        let live =
+            parse_webhook(br#"{"message": "Handling", "call_id": "c-1", "category": "call", "log_level": "info"}"#);
         let Ok(WebhookEvent::Live(live)) = live else { panic!("{live:?}") };
         assert_eq!((live.provider_call_id.as_str(), live.message.as_str()), ("c-1", "Handling"));
         assert_eq!((live.category.as_deref(), live.level.as_deref()), (Some("call"), Some("info")));
 
         // A call's object may carry a message too.
-        let post = parse(br#"{"call_id": "c-1", "message": "done", "status": "completed", "completed": true}"#);
+        let post = parse_webhook(br#"{"call_id": "c-1", "message": "done", "status": "completed", "completed": true}"#);
         let Ok(WebhookEvent::PostCall(call)) = post else { panic!("{post:?}") };
         assert_eq!(call.outcome, Some(Outcome::Completed));
-        assert!(matches!(parse(br#"{"call_id": "c-1"}"#), Ok(WebhookEvent::PostCall(_))));
+        assert!(matches!(parse_webhook(br#"{"call_id": "c-1"}"#), Ok(WebhookEvent::PostCall(_))));
     }
 
     #[test]
     fn refuses_what_says_nothing() {
         let deep = "[".repeat(100_000);
         for body in ["", "7", "[]", "null", "{", "\u{0}", &deep] {
-            assert_eq!(parse(body.as_bytes()), Err(ParseError::NotAnObject));
+            assert_eq!(parse_webhook(body.as_bytes()), Err(ParseError::NotAnObject));
         }
-        assert_eq!(parse(&[0xff, 0xfe]), Err(ParseError::NotAnObject));
+        assert_eq!(parse_webhook(&[0xff, 0xfe]), Err(ParseError::NotAnObject));
         for body in ["{}", r#"{"message": "x"}"#, r#"{"status": "completed"}"#, r#"{"call_id": 7}"#] {
-            assert_eq!(parse(body.as_bytes()), Err(ParseError::NoCall), "{body}");
+            assert_eq!(parse_webhook(body.as_bytes()), Err(ParseError::NoCall), "{body}");
         }
     }
 }
