@@ -101,3 +101,45 @@ impl Items {
         item
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::join;
+    use futures_util::poll;
+    use std::pin::pin;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    const DEADLINE: Duration = Duration::from_secs(5);
+
+    fn messages(count: u8) -> Vec<Message> {
+        (0..count).map(|at| Message::new(vec![at])).collect()
+    }
+
+    #[tokio::test]
+    async fn every_waiting_consumer_hears_of_a_batch() {
+        let store = Store::default();
+        let (mut first, mut second) = (pin!(store.take()), pin!(store.take()));
+        assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
+        store.publish(messages(2));
+        let (first, second) = timeout(DEADLINE, join(first, second)).await.unwrap();
+        assert_eq!((first.message.body, second.message.body), (vec![0], vec![1]));
+    }
+
+    #[tokio::test]
+    async fn who_waits_hears_of_a_pause_and_takes_what_is_due_first() {
+        let store = Store::default();
+        store.publish(messages(1));
+        let item = store.take().await;
+        let mut waiting = pin!(store.take());
+        assert!(poll!(&mut waiting).is_pending());
+        store.pause(item, Instant::now() + Duration::from_millis(20));
+        assert_eq!(timeout(DEADLINE, waiting).await.unwrap().message.body, [0]);
+
+        store.publish(messages(2));
+        let item = store.take().await;
+        store.pause(item, Instant::now());
+        assert_eq!(store.take().await.message.body, [0]);
+    }
+}

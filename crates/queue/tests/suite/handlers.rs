@@ -2,10 +2,13 @@
 
 use crate::fixture::{DELIVERY_LIMIT, Journal, PAUSE, consume, eventually, messages, publish};
 use queue::{DeadLetter, Message, Outcome, Queue, QueueName, Replay};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 crate::on_both_backends!(
+    consumers_share,
     a_retry_comes_back_after_a_pause,
     pauses_do_not_hold_up_others,
     a_panic_is_a_retry,
@@ -13,6 +16,30 @@ crate::on_both_backends!(
     a_refused_message_keeps_its_reason,
     chosen_dead_letters_go_back,
 );
+
+/// Neither waits for the other's handler.
+async fn consumers_share(queue: Queue) {
+    let (journal, gate) = (Journal::default(), Arc::new(Semaphore::new(0)));
+    let consumers = [(); 2].map(|()| {
+        let (journal, gate) = (journal.clone(), gate.clone());
+        consume(&queue, QueueName::Mail, 1, move |message| {
+            journal.note(&message);
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await.unwrap().forget();
+                Outcome::Done
+            }
+        })
+    });
+    for round in 1..=20 {
+        publish(&queue, QueueName::Mail, messages(2)).await;
+        eventually("two at work", || journal.len() == round * 2).await;
+        gate.add_permits(2);
+    }
+    for consumer in consumers {
+        consumer.stop().await;
+    }
+}
 
 async fn a_retry_comes_back_after_a_pause(queue: Queue) {
     let journal = Journal::default();
