@@ -34,7 +34,7 @@ pub trait VoiceProvider: Send + Sync + 'static {
         since: Timestamp,
     ) -> Result<Option<CallDetail>, LookupError>;
 
-    /// `Ok(None)` if the provider does not know the call.
+    /// `Ok(None)` if the provider says that it does not know the call: a 404 from somebody else in between is an error.
     async fn get(&self, account: &Account, provider_call_id: &str) -> Result<Option<CallDetail>, LookupError>;
 
     /// Ends a call, or cancels it before it rings.
@@ -42,6 +42,7 @@ pub trait VoiceProvider: Send + Sync + 'static {
 
     /// Streams a recording from the URL of [`CallDetail::recording_url`]. URLs outside the provider's own
     /// origin must be https and lead to a public address: what a webhook says is not trusted to name a host.
+    /// [`LookupError::Gone`] if there is no such recording.
     async fn recording(&self, account: &Account, url: &str) -> Result<Recording, LookupError>;
 
     /// Whether `body`, as it came, was signed with `secret`. `headers` have lower-case names. An empty
@@ -156,7 +157,10 @@ pub enum LookupError {
     /// The answer is not what the provider's documentation says.
     #[error("unreadable answer: {0}")]
     Unreadable(String),
-    /// Final, such as a URL that is not allowed or does not exist.
+    /// Final: a recording that the provider does not have, or no longer.
+    #[error("gone: {0}")]
+    Gone(String),
+    /// Final, such as a URL that is not allowed.
     #[error("refused: {0}")]
     Refused(String),
 }

@@ -101,7 +101,9 @@ impl Answer {
         Err(match self.status.as_u16() {
             200..=299 if self.body.is_object() => return Ok(Some(self.body)),
             200..=299 => LookupError::Unreadable("not a JSON object".to_owned()),
-            404 => return Ok(None),
+            // Errors of the provider's own are JSON objects. Any other 404 speaks for whatever stands in between.
+            404 if self.body.is_object() => return Ok(None),
+            404 => LookupError::Unreadable("404, and not in the provider's words".to_owned()),
             400 if self.says("not found") => return Ok(None),
             401..=403 => LookupError::AccountBlocked { message },
             429 => LookupError::SlowDown { retry_after: self.retry_after, message },
@@ -215,7 +217,8 @@ mod tests {
     #[test]
     fn lookups() {
         assert_eq!(answer(200, json!({"a": 1})).found(), Ok(Some(json!({"a": 1}))));
-        assert_eq!(answer(404, Value::Null).found(), Ok(None));
+        assert_eq!(answer(404, json!({"status": "error", "message": "No such call"})).found(), Ok(None));
+        assert!(matches!(answer(404, Value::Null).found(), Err(LookupError::Unreadable(_))));
         assert_eq!(answer(400, json!({"message": "Call not found"})).found(), Ok(None));
         assert!(matches!(answer(200, json!([])).found(), Err(LookupError::Unreadable(_))));
         assert!(matches!(answer(400, Value::Null).found(), Err(LookupError::Refused(_))));

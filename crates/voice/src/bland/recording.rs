@@ -6,8 +6,8 @@ use crate::address::is_public;
 use crate::http::describe;
 use crate::{Account, LookupError, Recording};
 use futures_util::{StreamExt, stream};
-use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Response, StatusCode};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -58,9 +58,13 @@ fn allow(url: &Url) -> Result<(), LookupError> {
     Ok(())
 }
 
+/// Recordings may lie at others, whose errors are no JSON: here the status alone says that there is none.
 async fn refusal(response: Response) -> LookupError {
     let answer = Answer::read(response).await;
     let message = answer.message();
+    if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+        return LookupError::Gone(message);
+    }
     answer.found().err().unwrap_or(LookupError::Refused(message))
 }
 

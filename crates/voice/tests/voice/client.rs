@@ -202,6 +202,16 @@ async fn ids_do_not_leave_their_place_in_the_path() {
 }
 
 #[tokio::test]
+async fn only_the_provider_can_say_that_a_call_is_unknown() {
+    for (body, known) in [(r#"{"status":"error","message":"Call not found."}"#, true), ("<h1>Not Found</h1>", false)] {
+        let server = RawServer::always(Reply::json("404 Not Found", body)).await;
+        let found = Bland::new(Timeouts::default()).unwrap().get(&account(&server.url), "c-1").await;
+        assert_eq!(found == Ok(None), known, "{found:?}");
+        assert_eq!(found.is_err(), !known, "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn recordings_come_from_allowed_places_only() {
     let provider = RawServer::always(Reply::json("302 Found", "")).await;
     let inner = RawServer::always(Reply::json("200 OK", "secret")).await;

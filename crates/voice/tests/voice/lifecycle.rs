@@ -47,7 +47,7 @@ async fn an_answered_call() {
     let bytes = recording.bytes.try_collect::<Vec<_>>().await.unwrap().concat();
     assert_eq!((bytes.len(), &bytes[..4]), (16_044, b"RIFF".as_slice()));
     let missing = stage.bland.recording(&stage.account, &stage.url("/recordings/x.wav")).await.map(|_| ());
-    assert!(matches!(missing, Err(LookupError::Refused(_))));
+    assert!(matches!(missing, Err(LookupError::Gone(_))), "{missing:?}");
     stage.stop().await.unwrap();
 }
 
