@@ -5,7 +5,7 @@ use access::{
     AuthKeys, Authority, Client, Guard, InternalKey, KeySource, LocalSlot, ServiceIdentity, SnapshotSource, Snapshots,
     TokenVerifier, VerificationKeys,
 };
-use callfairy_core::Clock;
+use callfairy_core::{Clock, SystemClock};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +82,12 @@ impl Context {
         Self { clients, identity, clock, internal }
     }
 
+    /// For a service with a process of its own: the others over TCP, the machine's clock.
+    pub fn remote(name: &str, settings: &Settings) -> Result<Self, BoxError> {
+        let clients = Clients::remote(settings)?;
+        Ok(Self::new(name, clients, &settings.internal_keys()?, Arc::new(SystemClock)))
+    }
+
     /// The guard of a service that asks auth for keys and tenancy for access.
     pub fn guard(&self) -> Guard {
         self.guard_with(self.auth_keys(), self.authority())
@@ -108,6 +114,9 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("clients", &self.clients).field("identity", &self.identity).finish()
+        f.debug_struct("Context")
+            .field("clients", &self.clients)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
     }
 }

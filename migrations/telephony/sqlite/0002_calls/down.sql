@@ -1,0 +1,9 @@
+DROP TABLE stream_events;
+DROP TABLE pacing;
+DROP TABLE webhook_inbox;
+DROP TABLE suppressions;
+DROP TABLE call_events;
+DROP TABLE attempts;
+DROP TABLE calls;
+DROP TABLE campaigns;
+DROP TABLE assistants;

@@ -1,0 +1,5 @@
+//! What runs without being asked for.
+
+pub mod dispatcher;
+pub mod relay;
+pub mod sweep;

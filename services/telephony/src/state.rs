@@ -1,0 +1,54 @@
+//! What handlers and background tasks work with.
+
+use crate::domain::webhook_token::WebhookTokens;
+use callfairy_core::{Clock, Secret, Timestamp};
+use queue::Queue;
+use runtime::Context;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    pub pool: db::Pool,
+    pub storage: storage::Storage,
+    pub queue: Queue,
+    pub context: Context,
+    pub calls: Arc<CallSettings>,
+    pub organisations: crate::organisations::Organisations,
+}
+
+/// How calls are placed and reported.
+#[derive(Debug)]
+pub struct CallSettings {
+    /// Where providers reach the gateway.
+    pub public_url: Url,
+    /// What the provider signs its webhooks with; `None`: the token in the path is all there is.
+    pub webhook_secret: Option<Secret>,
+    pub webhook_tokens: WebhookTokens,
+    /// In flight at the provider at one time, over all organisations.
+    pub max_concurrent: u32,
+    /// Begun in a second, over all organisations.
+    pub per_second: u32,
+    /// How long a claim holds.
+    pub lease: Duration,
+    /// How often what fell silent is looked for.
+    pub sweep: Duration,
+}
+
+impl State {
+    pub fn now(&self) -> Timestamp {
+        self.context.clock.now()
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.context.clock.clone()
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("context", &self.context).field("calls", &self.calls).finish_non_exhaustive()
+    }
+}
