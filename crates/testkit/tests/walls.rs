@@ -11,7 +11,7 @@ use std::process::Command;
 /// Crates from outside and of ours that only some may depend on.
 const WALLS: &[(&str, &[&str])] = &[
     ("actix-web", &["gateway", "voice"]),
-    ("db", &["agent", "auth", "telephony", "tenancy"]),
+    ("db", &["agent", "auth", "callfairy", "telephony", "tenancy"]),
     ("diesel", &["agent", "auth", "db", "telephony", "tenancy", "testkit"]),
     ("diesel_migrations", &["agent", "auth", "db", "telephony", "tenancy"]),
     ("lapin", &["queue"]),
