@@ -46,6 +46,6 @@ pub use meta::{MAX_REQUEST_TIME, Meta};
 pub use permissions::PermissionSet;
 pub use scope::{OrgScope, SystemScope};
 pub use services::Services;
-pub use snapshot::{Authority, Relation, Snapshot, SnapshotSource, Snapshots};
+pub use snapshot::{Relation, RemoteAuthority, Snapshot, SnapshotSource, Snapshots};
 pub use token::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, ISSUER, TokenVerifier};
 pub use wire::WireServices;

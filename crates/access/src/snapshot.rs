@@ -42,13 +42,13 @@ pub trait SnapshotSource: Send + Sync + 'static {
 
 /// tenancy, by its internal RPC.
 #[derive(Debug, Clone)]
-pub struct Authority {
+pub struct RemoteAuthority {
     pub client: Client,
     pub identity: ServiceIdentity,
 }
 
 #[async_trait]
-impl SnapshotSource for Authority {
+impl SnapshotSource for RemoteAuthority {
     async fn snapshot(&self, user: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
         let request = GetAccessRequest {
             user_id: user.to_string(),

@@ -2,8 +2,8 @@
 
 use crate::{BoxError, KeyRing, Settings};
 use access::{
-    AuthKeys, Authority, Client, Guard, InternalKey, KeySource, LocalSlot, ServiceIdentity, SnapshotSource, Snapshots,
-    TokenVerifier, VerificationKeys,
+    AuthKeys, Client, Guard, InternalKey, KeySource, LocalSlot, RemoteAuthority, ServiceIdentity, SnapshotSource,
+    Snapshots, TokenVerifier, VerificationKeys,
 };
 use callfairy_core::{Clock, SystemClock};
 use std::fmt;
@@ -103,7 +103,7 @@ impl Context {
     }
 
     pub fn authority(&self) -> Arc<dyn SnapshotSource> {
-        Arc::new(Authority { client: self.clients.tenancy.clone(), identity: self.identity.clone() })
+        Arc::new(RemoteAuthority { client: self.clients.tenancy.clone(), identity: self.identity.clone() })
     }
 
     /// Tells who sent a token, without deciding what they may do.

@@ -31,9 +31,9 @@ fn main() -> ExitCode {
         Some(Command::Simulator(simulator)) => with_settings(Program::Platform, config, async |settings, shutdown| {
             commands::simulator::run(simulator, settings, shutdown).await
         }),
-        Some(Command::Migrate { plan }) => with_settings(Program::Platform, config, async |settings, _| {
-            commands::migrate::run(&settings, plan).await
-        }),
+        Some(Command::Migrate { plan }) => {
+            with_settings(Program::Platform, config, async |settings, _| commands::migrate::run(&settings, plan).await)
+        }
         Some(Command::Superadmin(SuperadminCommand::Create(admin))) => {
             with_settings(Program::Platform, config, async |settings, _| {
                 commands::superadmin::create(&settings, admin).await

@@ -41,11 +41,7 @@ pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), BoxErro
 }
 
 /// Runs everything until the shutdown; says so when it is up.
-pub async fn run(
-    mut settings: Settings,
-    up: oneshot::Sender<Started>,
-    shutdown: Shutdown,
-) -> Result<(), BoxError> {
+pub async fn run(mut settings: Settings, up: oneshot::Sender<Started>, shutdown: Shutdown) -> Result<(), BoxError> {
     // First of all, so that a second platform on the same address changes nothing.
     let http = TcpListener::bind(settings.http.addr)
         .map_err(|error| format!("cannot listen at {}: {error}", settings.http.addr))?;
@@ -73,7 +69,8 @@ pub async fn run(
     tasks.spawn("agent", agent::serve(agent, Listener::local(slots.agent.clone()), shutdown.clone()));
     let telephony = telephony::Config::new(&settings, context("telephony"), queue.clone())?;
     tasks.spawn("telephony", telephony::serve(telephony, Listener::local(slots.telephony.clone()), shutdown.clone()));
-    let worker = worker::Config::new(&settings, context("worker"), queue)?;
+    let account = worker::account(&settings)?; // the simulator's, if there is no other
+    let worker = worker::Config::new(&settings, context("worker"), queue, account)?;
     tasks.spawn("worker", worker::serve(worker, shutdown.clone()));
 
     let gateway = gateway::Config::new(&settings, context("gateway"));

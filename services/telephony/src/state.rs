@@ -1,7 +1,7 @@
 //! What handlers and background tasks work with.
 
 use crate::domain::webhook_token::WebhookTokens;
-use callfairy_core::{Clock, Secret, Timestamp};
+use callfairy_core::{Secret, Timestamp};
 use queue::Queue;
 use runtime::Context;
 use std::sync::Arc;
@@ -40,10 +40,6 @@ pub struct CallSettings {
 impl State {
     pub fn now(&self) -> Timestamp {
         self.context.clock.now()
-    }
-
-    pub fn clock(&self) -> Arc<dyn Clock> {
-        self.context.clock.clone()
     }
 }
 

@@ -6,7 +6,8 @@ use runtime::{BoxError, Settings};
 pub async fn list(settings: &Settings, limit: usize) -> Result<(), BoxError> {
     let letters = broker(settings)?.dead_letters(limit).await?;
     for letter in &letters {
-        println!("{}  {}  {}  {}", letter.message.id, letter.queue, letter.reason, body(&letter.message.body));
+        let queue = letter.queue.map_or("?", queue::QueueName::as_str);
+        println!("{}  {queue}  {}  {}", letter.message.id, letter.reason, body(&letter.message.body));
     }
     println!("{} dead letters", letters.len());
     Ok(())
@@ -15,7 +16,7 @@ pub async fn list(settings: &Settings, limit: usize) -> Result<(), BoxError> {
 /// Puts one back, or all.
 pub async fn replay(settings: &Settings, id: Option<String>) -> Result<(), BoxError> {
     let which = match id {
-        Some(id) => Replay::One(id.parse().map_err(|_| format!("{id} is not a message's id"))?),
+        Some(id) => Replay::Ids(vec![id.parse().map_err(|_| format!("{id} is not a message's id"))?]),
         None => Replay::All,
     };
     let count = broker(settings)?.replay_dead_letters(which).await?;

@@ -3,8 +3,26 @@
 use std::fmt::Write;
 
 const FIRST: [&str; 20] = [
-    "Ada", "Björn", "Chidi", "Dolores", "Élodie", "Farid", "Grace", "Hiro", "Inés", "Jürgen", "Katarzyna", "Li Na",
-    "Márcia", "Nadia", "Olu", "Priya", "Quentin", "Rosa", "Søren", "Tomáš",
+    "Ada",
+    "Björn",
+    "Chidi",
+    "Dolores",
+    "Élodie",
+    "Farid",
+    "Grace",
+    "Hiro",
+    "Inés",
+    "Jürgen",
+    "Katarzyna",
+    "Li Na",
+    "Márcia",
+    "Nadia",
+    "Olu",
+    "Priya",
+    "Quentin",
+    "Rosa",
+    "Søren",
+    "Tomáš",
 ];
 const LAST: [&str; 10] =
     ["Lovelace", "Nilsson", "Okafor", "García", "Dubois", "Rahimi", "Hopper", "Tanaka", "Kowalska", "Novák"];
