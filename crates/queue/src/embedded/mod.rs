@@ -53,7 +53,7 @@ impl Embedded {
     }
 
     fn bury(&self, queue: QueueName, message: Message, reason: String) {
-        tracing::error!(%queue, message = %message.id, reason, "message went to the dead letters");
+        tracing::error!(%queue, message = %message.id, reason, "message goes to the dead letters");
         let mut dead = self.dead();
         if dead.len() == MAX_DEAD_LETTERS {
             dead.pop_front();

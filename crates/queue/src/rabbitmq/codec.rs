@@ -15,6 +15,7 @@ const DEAD_QUEUE: &str = "x-dead-queue";
 const DEAD_REASON: &str = "x-dead-reason";
 const BROKERS_DEAD_QUEUE: &str = "x-first-death-queue";
 const BROKERS_DEAD_REASON: &str = "x-first-death-reason";
+const RETURNS: &str = "x-delivery-count";
 /// Longer reasons are cut.
 const MAX_REASON_BYTES: usize = 1024;
 
@@ -38,6 +39,12 @@ pub(super) fn message(delivery: &Delivery) -> Option<Message> {
     let id = id(&delivery.properties)?;
     let headers = all_headers(&delivery.properties).into_iter().filter(|(name, _)| !is_reserved(name)).collect();
     Some(Message { id, body: delivery.data.clone(), headers })
+}
+
+/// How often the broker counts that the message came back.
+pub(super) fn returns(properties: &BasicProperties) -> i64 {
+    let count = properties.headers().as_ref().and_then(|headers| headers.inner().get(RETURNS));
+    count.and_then(AMQPValue::as_long_long_int).unwrap_or_default()
 }
 
 /// The message as it goes to the dead letters.

@@ -5,6 +5,7 @@ use super::link::{retry_pause, within};
 use super::publisher::Publisher;
 use super::session::{Pauses, Session};
 use super::{Broker, Shared, codec};
+use crate::message::DELIVERY_LIMIT_REACHED;
 use crate::{ConnectionLost, Message, Outcome, QueueName, SHUTDOWN_DEADLINE, handler};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicRejectOptions};
@@ -79,7 +80,10 @@ where
                     }
                 }
             };
-            role.down(failure, Instant::now())?;
+            if let Err(lost) = role.down(failure, Instant::now()) {
+                self.finish(None).await;
+                return Err(lost);
+            }
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break None,
@@ -159,6 +163,10 @@ where
             Outcome::Done => acknowledge(&delivery).await,
             Outcome::Dead(reason) => self.bury(&delivery, &reason).await,
             Outcome::Retry => {
+                if codec::returns(&delivery.properties) >= self.shared.config.policy.delivery_limit.into() {
+                    let id = codec::id(&delivery.properties);
+                    tracing::error!(queue = %self.queue, message = ?id, reason = DELIVERY_LIMIT_REACHED, "message goes to the dead letters");
+                }
                 pauses.begin();
                 tokio::select! {
                     () = pauses.over.cancelled() => {}
@@ -179,7 +187,7 @@ where
     /// itself when that fails.
     async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<(), Failure> {
         let id = codec::id(&delivery.properties);
-        tracing::error!(queue = %self.queue, message = ?id, reason, "message went to the dead letters");
+        tracing::error!(queue = %self.queue, message = ?id, reason, "message goes to the dead letters");
         if let Some(message) = codec::message(delivery) {
             let letter = codec::bury(message, self.queue, reason);
             if self.publisher.publish(&self.shared.dead_name(), vec![letter]).await == [Ok(())] {

@@ -186,6 +186,19 @@ mod tests {
         assert!(opening.await.unwrap().is_some_and(|failure| failure.tcp_connected));
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn amqps_begins_with_tls() {
+        let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Secret::new(format!("amqps://{}", broker.local_addr().unwrap()));
+        let opening = tokio::spawn(async move { Link::open(&url, "test").await.err() });
+        let (mut peer, _) = timeout(Duration::from_secs(10), broker.accept()).await.unwrap().unwrap();
+        let mut record = [0; 3];
+        peer.read_exact(&mut record).await.unwrap();
+        assert_eq!(record, [22, 3, 1], "a TLS handshake");
+        drop(peer);
+        assert!(opening.await.unwrap().is_some_and(|failure| failure.tcp_connected));
+    }
+
     #[tokio::test]
     async fn an_absent_broker_is_told_from_a_silent_one() {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
