@@ -1,1 +1,90 @@
-//! To be written.
+//! The tenants of the platform, and the authority on who may do what in them.
+//!
+//! Owns: organisations; the facts that auth (accounts) and agent (assignments) report; what follows from them, as the
+//! rules in `domain/access.rs` say. Refuses: to be the source of a fact. Whether an account is active is auth's to
+//! say, who is whose agent is agent's; both report each change with a version, and an older one changes nothing here.
+//! Members, direct grants, settings and API keys are not here yet.
+//!
+//! Deactivating an organisation ends everybody's access to it but the superadmins'. Its agent's assignment stands
+//! until it is revoked where it was made.
+//!
+//! To add an RPC: write it in `proto/callfairy/tenancy`, build, and the compiler asks for its method in `api/`; what
+//! it reads and writes goes into `store/`. To add a rule: `domain/access.rs`, and the same in the plain words of its
+//! tests.
+
+mod api;
+mod domain;
+mod error;
+mod store;
+mod sweep;
+
+use error::{Error, Result};
+
+use access::Services;
+use callfairy_core::Secret;
+use db::{Migrations, Pool};
+use runtime::health::Health;
+use runtime::{BoxError, Context, Listener, Program, Service, Settings, Shutdown, Tasks};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+pub const MIGRATIONS: Migrations =
+    db::migrations!("../../migrations/tenancy/postgres", "../../migrations/tenancy/sqlite");
+
+/// What tenancy needs to run.
+#[derive(Debug)]
+pub struct Config {
+    pub database_url: Secret,
+    pub pool_size: u32,
+    /// Where the service's own binary answers health checks.
+    pub ops_addr: Option<SocketAddr>,
+    pub context: Context,
+}
+
+impl Config {
+    pub fn new(settings: &Settings, context: Context) -> Self {
+        Self {
+            database_url: settings.database(Service::Tenancy).clone(),
+            pool_size: settings.database_pool_size,
+            ops_addr: settings.ops_addr.filter(|_| settings.program == Program::Tenancy),
+            context,
+        }
+    }
+}
+
+/// tenancy as a program of its own: the other services over TCP.
+pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), BoxError> {
+    let context = Context::remote("tenancy", &settings)?;
+    let listener = Listener::bind(settings.endpoints.tenancy.addr).await?;
+    serve(Config::new(&settings, context), listener, shutdown).await
+}
+
+/// Runs tenancy until the shutdown. Refuses a schema that [`MIGRATIONS`] do not fit.
+pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Result<(), BoxError> {
+    let Config { database_url, pool_size, ops_addr, context } = config;
+    let (url, schema) = (database_url.clone(), Service::Tenancy.name());
+    tokio::task::spawn_blocking(move || db::check(url.expose(), schema, &MIGRATIONS)).await??;
+    let pool = Pool::open(database_url.expose(), schema, pool_size)?;
+
+    let own_tables = Arc::new(store::snapshots::OwnTables(pool.clone()));
+    let guard = context.guard_with(context.auth_keys(), own_tables);
+    let state = api::State { pool: pool.clone(), clock: context.clock.clone() };
+    let services = Services::new(guard)
+        .organisations(api::Organisations(state.clone()))
+        .access(api::Access(state.clone()))
+        .authority(api::Authority(state));
+
+    let mut tasks = Tasks::new(shutdown.clone());
+    tasks.spawn("tenancy's sweep", sweep::run(pool.clone(), context.clock.clone(), shutdown.clone()));
+    if let Some(address) = ops_addr {
+        let ops = TcpListener::bind(address).await?;
+        let health = Health::new().check("database", move || {
+            let pool = pool.clone();
+            async move { pool.ping().await }
+        });
+        tasks.spawn("tenancy's health", health.serve(ops, shutdown.clone()));
+    }
+    tasks.spawn("tenancy", runtime::serve_grpc(listener, services, shutdown));
+    Ok(tasks.join().await?)
+}

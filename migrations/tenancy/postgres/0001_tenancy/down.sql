@@ -1,0 +1,3 @@
+DROP TABLE assignments;
+DROP TABLE accounts;
+DROP TABLE organisations;

@@ -1,0 +1,30 @@
+//! The RPCs: one RPC, one function.
+
+mod access;
+mod authority;
+mod once;
+mod organisations;
+
+use callfairy_core::{Clock, Id, Problem};
+use db::Pool;
+use std::sync::Arc;
+
+/// What every handler works with.
+#[derive(Clone)]
+pub struct State {
+    pub pool: Pool,
+    pub clock: Arc<dyn Clock>,
+}
+
+pub struct Organisations(pub State);
+pub struct Access(pub State);
+pub struct Authority(pub State);
+
+/// An id of a request; the contract's rules have seen that it is one.
+fn id<T>(field: &str, text: &str) -> Result<Id<T>, Problem> {
+    text.parse().map_err(|_| Problem::field(field, "is not a UUID"))
+}
+
+fn ids<T>(field: &str, texts: &[String]) -> Result<Vec<Id<T>>, Problem> {
+    texts.iter().map(|text| id(field, text)).collect()
+}

@@ -1,0 +1,158 @@
+//! The tenants.
+
+use super::once::OnceKey;
+use super::{Organisations, State};
+use crate::domain::access::in_organisation;
+use crate::store::assignments::{self, Agent};
+use crate::store::organisations::{self as store, OrganisationPatch, OrganisationRow};
+use crate::store::snapshots;
+use crate::{Error, Result};
+use access::{Call, OrgScope};
+use callfairy_core::{ErrorCode, OrganisationId, Page, Problem};
+use db::{Db, Sql};
+use proto::Permission::ManageOrganisation;
+use proto::rpc::organisations as rpc;
+use proto::tenancy::{
+    CreateOrganisationRequest, ListOrganisationsResponse, LookUpOrganisationsResponse, LookedUpOrganisation,
+    Organisation, OrganisationAgent, UpdateOrganisationRequest,
+};
+
+impl access::Organisations for Organisations {
+    async fn list_organisations(
+        &self,
+        call: Call<rpc::ListOrganisations>,
+    ) -> Result<ListOrganisationsResponse, Problem> {
+        let user = call.user()?.id;
+        let page = Page::parse(call.request.page_size, &call.request.page_token)?;
+        let search = call.request.search;
+        let list = move |db: &mut Db| -> Result<_> {
+            let user = snapshots::facts(db, user)?;
+            let visible = snapshots::visible(db, &user)?;
+            let mut rows = store::page(db, &visible, &search, &page)?;
+            let next_page_token = page.cut(&mut rows, OrganisationRow::page_key);
+            let ids: Vec<_> = rows.iter().map(|row| row.id.0).collect();
+            let mut agents = assignments::agents_of(db, &ids)?;
+            let organisations = rows.into_iter().map(|row| {
+                let agent = agents.remove(&row.id.0);
+                let can_manage = in_organisation(&user, Some(row.standing())).permissions.contains(ManageOrganisation);
+                message(row, agent, can_manage)
+            });
+            Ok(ListOrganisationsResponse { organisations: organisations.collect(), next_page_token })
+        };
+        Ok(self.0.pool.read(list).await?)
+    }
+
+    async fn create_organisation(&self, call: Call<rpc::CreateOrganisation>) -> Result<Organisation, Problem> {
+        let (once, now) = (OnceKey::of(&call)?, self.0.clock.now());
+        let row = new_row(call.request, Sql(now));
+        let create = move |db: &mut Db| -> Result<_> {
+            once.run(db, now, |db| {
+                store::insert(db, &row)?;
+                // Who may create may manage.
+                Ok(message(row.clone(), None, true))
+            })
+        };
+        Ok(self.0.pool.write(create).await?)
+    }
+
+    async fn get_organisation(&self, call: Call<rpc::GetOrganisation>) -> Result<Organisation, Problem> {
+        let (scope, can_manage) = (*call.scope(), call.can(ManageOrganisation));
+        Ok(self.0.pool.read(move |db| get(db, &scope, can_manage)).await?)
+    }
+
+    async fn update_organisation(&self, call: Call<rpc::UpdateOrganisation>) -> Result<Organisation, Problem> {
+        let scope = *call.scope();
+        let can_manage = call.can(ManageOrganisation);
+        let patch = patch(&call)?;
+        let State { pool, clock } = &self.0;
+        let now = clock.now();
+        let update = move |db: &mut Db| -> Result<_> {
+            if patch != OrganisationPatch::default() {
+                store::update(db, &scope, &patch, now)?;
+            }
+            get(db, &scope, can_manage)
+        };
+        Ok(pool.write(update).await?)
+    }
+
+    async fn look_up_organisations(
+        &self,
+        call: Call<rpc::LookUpOrganisations>,
+    ) -> Result<LookUpOrganisationsResponse, Problem> {
+        let ids = super::ids::<callfairy_core::Organisation>("ids", &call.request.ids)?;
+        let rows = self.0.pool.read(move |db| Ok::<_, Error>(store::look_up(db, &ids)?)).await?;
+        let looked_up = |row: OrganisationRow| LookedUpOrganisation {
+            id: row.id.to_string(),
+            name: row.name,
+            is_active: row.is_active,
+        };
+        Ok(LookUpOrganisationsResponse { organisations: rows.into_iter().map(looked_up).collect() })
+    }
+}
+
+fn get(db: &mut Db, scope: &OrgScope, can_manage: bool) -> Result<Organisation> {
+    let row = store::find(db, scope)?.ok_or_else(Problem::not_found)?;
+    let agent = assignments::agents_of(db, &[scope.organisation_id()])?.remove(&scope.organisation_id());
+    Ok(message(row, agent, can_manage))
+}
+
+fn new_row(request: CreateOrganisationRequest, now: Sql<callfairy_core::Timestamp>) -> OrganisationRow {
+    let name = request.name.trim().to_owned();
+    OrganisationRow {
+        id: Sql(OrganisationId::new()),
+        sort_name: store::sort_name(&name),
+        name,
+        description: request.description,
+        address: request.address,
+        city: request.city,
+        state: request.state,
+        country: request.country,
+        pincode: request.pincode,
+        is_active: true,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// What the request changes, if the caller may change that.
+fn patch(call: &Call<rpc::UpdateOrganisation>) -> Result<OrganisationPatch, Problem> {
+    let request: UpdateOrganisationRequest = call.request.clone();
+    if request.is_active.is_some() && !call.is_superadmin() {
+        return Err(Problem::new(ErrorCode::PermissionDenied, "is_active is for superadmins"));
+    }
+    let name = request.name.map(|name| name.trim().to_owned());
+    if name.as_deref() == Some("") {
+        return Err(Problem::field("name", "is required"));
+    }
+    Ok(OrganisationPatch {
+        name,
+        description: request.description,
+        address: request.address,
+        city: request.city,
+        state: request.state,
+        country: request.country,
+        pincode: request.pincode,
+        is_active: request.is_active,
+    })
+}
+
+fn message(row: OrganisationRow, agent: Option<Agent>, can_manage: bool) -> Organisation {
+    Organisation {
+        id: row.id.to_string(),
+        name: row.name,
+        description: row.description,
+        address: row.address,
+        city: row.city,
+        state: row.state,
+        country: row.country,
+        pincode: row.pincode,
+        is_active: row.is_active,
+        agent: agent.map(|agent| OrganisationAgent {
+            user_id: agent.user_id.to_string(),
+            name: agent.name,
+            email: agent.email,
+        }),
+        can_manage,
+        created_at: Some(row.created_at.0.into()),
+    }
+}

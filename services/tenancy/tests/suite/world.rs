@@ -1,0 +1,238 @@
+//! tenancy as it runs, with a stand-in for auth's keys.
+
+use access::{
+    ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, Call, Client, ISSUER, LocalSlot, Meta, ServiceIdentity, Services,
+};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use callfairy_core::{Clock, ErrorCode, Id, OrganisationId, Problem, Secret, UserId};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use proto::auth::{SigningKey, SigningKeys};
+use proto::rpc::authority::{ReportAccount, ReportAssignment};
+use proto::rpc::keys::ListSigningKeys;
+use proto::rpc::organisations::{CreateOrganisation, UpdateOrganisation};
+use proto::tenancy::{AccountFact, AssignmentFact, CreateOrganisationRequest, Organisation, UpdateOrganisationRequest};
+use proto::{Permission, Rpc};
+use runtime::config::Environment;
+use runtime::{BoxError, Clients, Context, Listener, LocalSlots, Program, Settings, Shutdown};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tenancy::{Config, MIGRATIONS};
+use testkit::{Database, FixedClock};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// Longer than anything here should take, however busy the machine.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// Of the key that access tokens are signed with.
+const SEED: [u8; 32] = [7; 32];
+const KEY_ID: &str = "test";
+
+pub struct World {
+    pub database: Database,
+    pub clock: FixedClock,
+    pub tenancy: Client,
+    /// Of another service.
+    pub service: ServiceIdentity,
+    pub superadmin: UserId,
+    settings: Settings,
+    context: Context,
+    shutdown: Shutdown,
+    served: JoinHandle<Result<(), BoxError>>,
+    _data: TempDir,
+}
+
+impl World {
+    /// An empty tenancy that knows one superadmin.
+    pub async fn start(database: Database, over_tcp: bool) -> Self {
+        let (data, clock, slots) = (TempDir::new().unwrap(), FixedClock::default(), LocalSlots::default());
+        let url = database.url().to_owned();
+        tokio::task::spawn_blocking(move || db::migrate(&url, "tenancy", &MIGRATIONS)).await.unwrap().unwrap();
+
+        let listener = if over_tcp {
+            Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
+        } else {
+            Listener::local(slots.tenancy.clone())
+        };
+        let mut environment = Environment::new();
+        let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+        set("CALLFAIRY_DATA_DIR", data.path().display().to_string());
+        set("CALLFAIRY_TENANCY_DATABASE_URL", database.url().to_owned());
+        set("CALLFAIRY_INTERNAL_KEY", BASE64_STANDARD.encode([1; 32]));
+        if let Some(address) = listener.address() {
+            set("CALLFAIRY_TENANCY_URL", format!("http://{address}"));
+        }
+        let settings = Settings::load(Program::Platform, None, &environment).unwrap();
+        let mut clients = Clients::local(&slots);
+        if over_tcp {
+            clients.tenancy = Clients::remote(&settings).unwrap().tenancy;
+        }
+        let keys = settings.internal_keys().unwrap();
+        let context = |name| Context::new(name, clients.clone(), &keys, Arc::new(clock.clone()));
+        serve_keys(&context("auth"), &slots.auth);
+
+        let (shutdown, service, context) = (Shutdown::new(), context("agent").identity, context("tenancy"));
+        let config = Config::new(&settings, context.clone());
+        let served = tokio::spawn(tenancy::serve(config, listener, shutdown.clone()));
+        let world = Self {
+            database,
+            clock,
+            tenancy: clients.tenancy.clone(),
+            service,
+            superadmin: UserId::new(),
+            settings,
+            context,
+            shutdown,
+            served,
+            _data: data,
+        };
+        world.is_up().await;
+        world.report_account(AccountFact { is_superadmin: true, ..account(world.superadmin, "Root") }).await;
+        world
+    }
+
+    async fn is_up(&self) {
+        testkit::eventually("tenancy answers", DEADLINE, async || {
+            let answer = self.asks::<proto::rpc::authority::GetRoles>(proto::tenancy::GetRolesRequest::default()).await;
+            answer.ok().map(|_| ())
+        })
+        .await;
+    }
+
+    /// As this tenancy was given.
+    pub fn config(&self) -> Config {
+        Config::new(&self.settings, self.context.clone())
+    }
+
+    /// A finished test leaves nothing behind.
+    pub async fn end(self) {
+        self.shutdown.begin();
+        self.served.await.unwrap().unwrap();
+    }
+
+    /// As a user.
+    pub async fn call<R: Rpc>(&self, user: UserId, request: R::Request) -> Result<R::Response, Problem> {
+        self.tenancy.unary::<R>(&self.signed_in(user), request).await
+    }
+
+    /// As another service.
+    pub async fn asks<R: Rpc>(&self, request: R::Request) -> Result<R::Response, Problem> {
+        self.tenancy.unary::<R>(&self.service.meta().unwrap(), request).await
+    }
+
+    /// What goes beside a user's request.
+    pub fn signed_in(&self, user: UserId) -> Meta {
+        let seconds = self.clock.now().get().as_second();
+        let claims = AccessClaims {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: user,
+            sid: Uuid::now_v7(),
+            jti: Uuid::now_v7(),
+            iat: seconds,
+            exp: seconds + 600,
+        };
+        let header = Header {
+            typ: Some(ACCESS_TOKEN_TYPE.to_owned()),
+            kid: Some(KEY_ID.to_owned()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        Meta::with_token(Secret::new(jsonwebtoken::encode(&header, &claims, &signing_key()).unwrap()))
+    }
+
+    pub async fn report_account(&self, fact: AccountFact) {
+        self.asks::<ReportAccount>(fact).await.unwrap();
+    }
+
+    pub async fn report_assignment(&self, fact: AssignmentFact) {
+        self.asks::<ReportAssignment>(fact).await.unwrap();
+    }
+
+    /// An active account that is nobody's agent.
+    pub async fn user(&self, name: &str) -> UserId {
+        let user = UserId::new();
+        self.report_account(account(user, name)).await;
+        user
+    }
+
+    /// An active account with an active assignment.
+    pub async fn agent(&self, name: &str, organisation: &str, permissions: &[Permission]) -> UserId {
+        let user = self.user(name).await;
+        self.report_assignment(assignment(user, organisation, permissions)).await;
+        user
+    }
+
+    pub async fn organisation(&self, name: &str) -> Organisation {
+        let request = CreateOrganisationRequest { name: name.to_owned(), ..Default::default() };
+        self.call::<CreateOrganisation>(self.superadmin, request).await.unwrap()
+    }
+
+    pub async fn deactivate(&self, organisation: &str) {
+        let request = UpdateOrganisationRequest {
+            organisation_id: organisation.to_owned(),
+            is_active: Some(false),
+            ..Default::default()
+        };
+        self.call::<UpdateOrganisation>(self.superadmin, request).await.unwrap();
+    }
+}
+
+pub fn account(user: UserId, name: &str) -> AccountFact {
+    AccountFact {
+        user_id: user.to_string(),
+        version: 1,
+        email: format!("{}@example.com", name.to_lowercase()),
+        name: name.to_owned(),
+        is_active: true,
+        is_superadmin: false,
+    }
+}
+
+pub fn assignment(user: UserId, organisation: &str, permissions: &[Permission]) -> AssignmentFact {
+    AssignmentFact {
+        assignment_id: Id::<()>::new().to_string(),
+        version: 1,
+        user_id: user.to_string(),
+        organisation_id: organisation.to_owned(),
+        is_active: true,
+        permissions: permissions.iter().map(|permission| (*permission).into()).collect(),
+    }
+}
+
+/// An id that nothing has.
+pub fn nobody() -> String {
+    OrganisationId::new().to_string()
+}
+
+pub fn code<T: std::fmt::Debug>(answer: Result<T, Problem>) -> ErrorCode {
+    answer.unwrap_err().code
+}
+
+/// The one RPC of auth that tenancy asks.
+struct AuthKeys;
+
+impl access::Keys for AuthKeys {
+    async fn list_signing_keys(&self, _call: Call<ListSigningKeys>) -> Result<SigningKeys, Problem> {
+        let public = ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key();
+        let key = SigningKey {
+            kty: "OKP".to_owned(),
+            crv: "Ed25519".to_owned(),
+            kid: KEY_ID.to_owned(),
+            r#use: "sig".to_owned(),
+            alg: "EdDSA".to_owned(),
+            x: BASE64_URL_SAFE_NO_PAD.encode(public.as_bytes()),
+        };
+        Ok(SigningKeys { keys: vec![key] })
+    }
+}
+
+fn serve_keys(context: &Context, slot: &LocalSlot) {
+    slot.fill(Arc::new(Services::new(context.guard()).keys(AuthKeys)));
+}
+
+fn signing_key() -> EncodingKey {
+    // PKCS #8 of an Ed25519 key (RFC 8410) is this and the seed.
+    const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    EncodingKey::from_ed_der(&[PREFIX.as_slice(), SEED.as_slice()].concat())
+}
