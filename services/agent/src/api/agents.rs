@@ -1,0 +1,214 @@
+//! Agent assignments.
+
+use super::once::OnceKey;
+use super::{Agents, State};
+use crate::domain::packages::{self, DEFAULT};
+use crate::facts;
+use crate::neighbours::Names;
+use crate::store::assignments::{self, AssignmentId, AssignmentRow, Filter};
+use crate::{Error, Result};
+use access::{Call, PermissionSet};
+use callfairy_core::{OrganisationId, Page, Problem, UserId};
+use db::{Db, Sql};
+use proto::agent::{Agent, ListAgentsResponse, RevokeAgentResponse};
+use proto::rpc::agents as rpc;
+
+/// How often an assignment is tried, when another one of the same user or organisation commits first each time.
+const ATTEMPTS: u32 = 5;
+const FIRST_VERSION: i64 = 1;
+
+impl access::Agents for Agents {
+    async fn list_agents(&self, call: Call<rpc::ListAgents>) -> Result<ListAgentsResponse, Problem> {
+        let request = call.request;
+        let page = Page::parse(request.page_size, &request.page_token)?;
+        let filter = Filter {
+            active: request.active.unwrap_or(true),
+            user: super::optional_id("user_id", &request.user_id)?,
+            organisation: super::optional_id("organisation_id", &request.organisation_id)?,
+        };
+        let list = move |db: &mut Db| -> Result<_> {
+            let mut rows = assignments::page(db, filter, &page)?;
+            let next_page_token = page.cut(&mut rows, AssignmentRow::page_key);
+            Ok((rows, next_page_token))
+        };
+        let State { pool, neighbours, .. } = &self.0;
+        let (rows, next_page_token) = pool.read(list).await?;
+        let names = neighbours.names(&rows).await?;
+        Ok(ListAgentsResponse { agents: rows.iter().map(|row| message(row, &names)).collect(), next_page_token })
+    }
+
+    async fn assign_agent(&self, call: Call<rpc::AssignAgent>) -> Result<Agent, Problem> {
+        let once = OnceKey::of(&call)?;
+        let list: Vec<_> = call.request.permissions().collect();
+        let asked = packages::asked(call.request.package(), &list)?;
+        let wanted = Wanted {
+            user: super::id("user_id", &call.request.user_id)?,
+            organisation: super::id("organisation_id", &call.request.organisation_id)?,
+            permissions: asked.or_else(|| packages::permissions(DEFAULT)).unwrap_or_default(),
+            by: call.user()?.id,
+        };
+        let names = self.0.neighbours.assignable(wanted.user, wanted.organisation).await;
+        let (agent, touched) = self.replace(once, wanted, names).await?;
+        self.0.reporter.try_report(&touched).await;
+        Ok(agent)
+    }
+
+    async fn get_agent(&self, call: Call<rpc::GetAgent>) -> Result<Agent, Problem> {
+        let id = super::id("id", &call.request.id)?;
+        let find = move |db: &mut Db| Ok::<_, Error>(assignments::find(db, id)?.ok_or_else(Problem::not_found)?);
+        let row = self.0.pool.read(find).await?;
+        self.shown(&row).await
+    }
+
+    async fn revoke_agent(&self, call: Call<rpc::RevokeAgent>) -> Result<RevokeAgentResponse, Problem> {
+        let (id, by) = (super::id("id", &call.request.id)?, call.user()?.id);
+        let State { pool, clock, neighbours, reporter } = &self.0;
+        let now = clock.now();
+        let revoke = move |db: &mut Db| -> Result<_> {
+            let row = assignments::lock(db, id)?.ok_or_else(Problem::not_found)?;
+            if !row.is_active() {
+                return Ok(row);
+            }
+            facts::enqueue(db, &[id])?;
+            Ok(assignments::revoke(db, id, by, now)?)
+        };
+        let row = pool.write(revoke).await?;
+        // Without it tenancy would answer the role of before. Who gets an error may ask again: it has been revoked.
+        reporter.report(id).await?;
+        let role = neighbours.role(row.user_id.0).await?;
+        Ok(RevokeAgentResponse { agent: Some(self.shown(&row).await?), role: role.into() })
+    }
+
+    async fn grant_permission(&self, call: Call<rpc::GrantPermission>) -> Result<Agent, Problem> {
+        let key = call.request.key();
+        packages::check_grantable("key", key)?;
+        let with = move |set: PermissionSet| set.union([key].into_iter().collect());
+        self.change(&call.request.id, with).await
+    }
+
+    async fn revoke_permission(&self, call: Call<rpc::RevokePermission>) -> Result<Agent, Problem> {
+        let key = call.request.key();
+        let without = move |mut set: PermissionSet| {
+            set.remove(key);
+            set
+        };
+        self.change(&call.request.id, without).await
+    }
+
+    async fn set_package(&self, call: Call<rpc::SetPackage>) -> Result<Agent, Problem> {
+        let list: Vec<_> = call.request.permissions().collect();
+        let asked = packages::asked(call.request.package(), &list)?;
+        let set = asked.ok_or_else(|| Problem::field("package", "is required, or permissions are"))?;
+        self.change(&call.request.id, move |_| set).await
+    }
+}
+
+/// What `AssignAgent` is asked for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    user: UserId,
+    organisation: OrganisationId,
+    permissions: PermissionSet,
+    by: UserId,
+}
+
+impl Agents {
+    /// Assigns, revoking what is in the way, once for the idempotency key. Answers which assignments to report: those
+    /// that ended first. `names` is a problem where the two cannot be assigned; but what was done, was done.
+    async fn replace(
+        &self,
+        once: OnceKey,
+        wanted: Wanted,
+        names: Result<Names, Problem>,
+    ) -> Result<(Agent, Vec<AssignmentId>), Problem> {
+        let State { pool, clock, .. } = &self.0;
+        let (once, names) = (std::sync::Arc::new(once), std::sync::Arc::new(names));
+        for _ in 0..ATTEMPTS {
+            let (once, names, clock) = (once.clone(), names.clone(), clock.clone());
+            let replaced = pool.write(move |db| -> Result<_> {
+                let (now, mut touched) = (clock.now(), Vec::new());
+                let agent = once.run(db, now, |db| {
+                    let names = names.as_ref().as_ref().map_err(Problem::clone)?;
+                    touched = assignments::revoke_active(db, wanted.user, wanted.organisation, wanted.by, now)?;
+                    let row = wanted.row(now);
+                    assignments::insert(db, &row)?;
+                    touched.push(row.id.0);
+                    facts::enqueue(db, &touched)?;
+                    Ok(message(&row, names))
+                })?;
+                if touched.is_empty() {
+                    touched.push(super::id("id", &agent.id)?);
+                }
+                Ok((agent, touched))
+            });
+            match replaced.await {
+                // Another assignment took its place between the two statements: revoke that one.
+                Err(Error::Db(error)) if error.is_unique_violation().is_some() => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(Problem::conflict("the user or the organisation is being assigned by somebody else at this moment"))
+    }
+
+    /// Changes the grants of an active assignment.
+    async fn change(
+        &self,
+        id: &str,
+        new: impl Fn(PermissionSet) -> PermissionSet + Send + 'static,
+    ) -> Result<Agent, Problem> {
+        let id = super::id("id", id)?;
+        let change = move |db: &mut Db| -> Result<_> {
+            let row = assignments::lock(db, id)?.ok_or_else(Problem::not_found)?;
+            if !row.is_active() {
+                return Err(Problem::conflict("this assignment has ended").into());
+            }
+            let set = new(row.permission_set());
+            if set == row.permission_set() {
+                return Ok(row);
+            }
+            facts::enqueue(db, &[id])?;
+            Ok(assignments::set_permissions(db, id, set)?)
+        };
+        let row = self.0.pool.write(change).await?;
+        self.0.reporter.try_report(&[id]).await;
+        self.shown(&row).await
+    }
+
+    async fn shown(&self, row: &AssignmentRow) -> Result<Agent, Problem> {
+        let names = self.0.neighbours.names(std::slice::from_ref(row)).await?;
+        Ok(message(row, &names))
+    }
+}
+
+impl Wanted {
+    fn row(&self, now: callfairy_core::Timestamp) -> AssignmentRow {
+        AssignmentRow {
+            // Made only now, after what it replaces: tenancy takes the later id for the later assignment.
+            id: Sql(AssignmentId::new()),
+            user_id: Sql(self.user),
+            organisation_id: Sql(self.organisation),
+            permissions: self.permissions.bits().cast_signed(),
+            assigned_at: Sql(now),
+            assigned_by: Sql(self.by),
+            revoked_at: None,
+            revoked_by: None,
+            version: FIRST_VERSION,
+        }
+    }
+}
+
+fn message(row: &AssignmentRow, names: &Names) -> Agent {
+    let set = row.permission_set();
+    Agent {
+        id: row.id.to_string(),
+        user: Some(names.user(row.user_id.0)),
+        organisation: Some(names.organisation(row.organisation_id.0)),
+        package: packages::named(set).into(),
+        permissions: set.iter().map(Into::into).collect(),
+        is_active: row.is_active(),
+        assigned_at: Some(row.assigned_at.0.into()),
+        assigned_by: row.assigned_by.to_string(),
+        revoked_at: row.revoked_at.map(|at| at.0.into()),
+        revoked_by: row.revoked_by.map(|by| by.to_string()),
+    }
+}

@@ -1,0 +1,3 @@
+//! Pure rules: no database, no network, no clock.
+
+pub mod packages;

@@ -1,0 +1,29 @@
+//! What goes wrong in agent, and what the outside reads of it.
+
+use callfairy_core::Problem;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Db(#[from] db::Error),
+    /// What the caller is told as it stands.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Db(error) => error.into(),
+            Error::Problem(problem) => problem,
+        }
+    }
+}
