@@ -188,7 +188,9 @@ impl Health {
     }
 
     fn out_of_reach(&mut self, error: &Error) -> Pause {
-        if !std::mem::replace(&mut self.database_down, true) {
+        if std::mem::replace(&mut self.database_down, true) {
+            tracing::debug!(%error, "still cannot read the outbox");
+        } else {
             tracing::error!(%error, "cannot read the outbox");
         }
         self.pause()
