@@ -42,7 +42,10 @@ pub async fn start(arguments: DemoArgs, mut settings: Settings, shutdown: Shutdo
         let password = superadmin.password.unwrap_or_else(|| Secret::new(""));
         println!("\n  The platform is up at {url}, its documentation at {url}/docs\n");
         let client = Client::new(&url)?;
-        let told = story::tell(&client, &superadmin.email, &password, &mail, arguments.contacts).await;
+        let told = tokio::select! {
+            told = story::tell(&client, &superadmin.email, &password, &mail, arguments.contacts) => told,
+            () = shutdown.wait() => return Ok(()),
+        };
         match (told, arguments.stay) {
             (Err(error), _) => return Err(error),
             (Ok(()), true) => println!("\n  It keeps running; Ctrl-C stops it.\n"),
