@@ -9,6 +9,7 @@
 //! `handle` takes a message to its outcome, a line in [`serve`].
 
 mod calls;
+pub mod imports;
 mod job;
 mod recordings;
 mod telephony;
@@ -95,7 +96,8 @@ pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), BoxErro
 pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), BoxError> {
     let Config { context, queue, storage, provider, account, lease, name, ops_addr } = config;
     let telephony = Telephony::new(&context, shutdown.clone());
-    let calls = calls::Calls::new(telephony.clone(), provider.clone(), account.clone(), lease, name);
+    let calls = calls::Calls::new(telephony.clone(), provider.clone(), account.clone(), lease, name.clone());
+    let imports = imports::Imports::new(context, storage.clone(), name, shutdown.clone());
     let recordings = recordings::Recordings { telephony, provider, account, storage };
 
     let mut tasks = Tasks::new(shutdown.clone());
@@ -114,6 +116,13 @@ pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), BoxError> {
         async move {
             let handle = move |message| recordings.clone().handle(message);
             queue.consume(QueueName::Recording, RECORDINGS_AT_ONE_TIME, stop, handle).await
+        }
+    });
+    tasks.spawn("imports", {
+        let (queue, stop) = (queue.clone(), shutdown.token());
+        async move {
+            let handle = move |message| imports.clone().handle(message);
+            queue.consume(QueueName::Import, imports::IMPORTS_AT_ONE_TIME, stop, handle).await
         }
     });
     if let Some(address) = ops_addr {

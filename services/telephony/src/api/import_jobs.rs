@@ -25,8 +25,8 @@ impl access::ImportJobs for ImportJobs {
         call: Call<rpc::ClaimImport>,
     ) -> std::result::Result<api::ClaimImportResponse, Problem> {
         let (id, now) = (call.request.import_id.id("import_id")?, self.0.now());
-        let worker = call.request.worker;
-        let claimed = self.0.pool.write(move |db| import::claim(db, id, &worker, now)).await?;
+        let (worker, lease) = (call.request.worker, self.0.calls.lease);
+        let claimed = self.0.pool.write(move |db| import::claim(db, id, &worker, lease, now)).await?;
         Ok(api::ClaimImportResponse { order: claimed.map(order) })
     }
 
@@ -67,8 +67,8 @@ impl ImportJobs {
             tracing::error!(%error, "reading a batch panicked");
             Problem::internal()
         })??;
-        let now = self.0.now();
-        Ok(self.0.pool.write(move |db| import::take(db, id, &read, now)).await?)
+        let (lease, now) = (self.0.calls.lease, self.0.now());
+        Ok(self.0.pool.write(move |db| import::take(db, id, &read, lease, now)).await?)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::domain::ids::CallId;
 use crate::error::Result;
 use crate::pipeline::{jobs, lapse};
 use crate::state::State;
-use crate::store::{attempts, calls, stream, webhook_inbox};
+use crate::store::{attempts, calls, imports, stream, webhook_inbox};
 use db::{Db, idempotency, outbox};
 use runtime::Shutdown;
 use std::time::Duration;
@@ -59,6 +59,7 @@ fn ring(db: &mut Db) -> Result<usize> {
     let place = |id: CallId| jobs::place(id, Duration::ZERO);
     let mut messages: Vec<_> = calls::ring_again(db, SILENCE, BATCH)?.into_iter().map(place).collect();
     messages.extend(attempts::due_lookups(db, LOOKUP_SILENCE, BATCH)?.into_iter().map(jobs::look_up));
+    messages.extend(imports::ring_again(db, SILENCE, BATCH)?.into_iter().map(jobs::import));
     let count = messages.len();
     outbox::add_all(db, messages)?;
     Ok(count)

@@ -31,25 +31,77 @@ const KNOWN: &[(Field, &[&str])] = &[
     (
         Field::PhoneNumber,
         &[
-            "phonenumber", "phone", "phoneno", "phonenr", "telephonenumber", "telephone", "telephoneno", "tel", "telno",
-            "mobilenumber", "mobile", "mobilephone", "mobileno", "cellphone", "cellphonenumber", "cellnumber", "cell",
-            "contactnumber", "contactno", "phone1", "phone1value", "msisdn", "whatsapp", "whatsappnumber", "e164",
-            "telefonnummer", "telefon", "rufnummer", "handynummer", "handy", "mobilnummer", "numerodetelephone",
-            "telefono", "numerodetelefono", "movil", "celular", "telefone", "cellulare",
+            "phonenumber",
+            "phone",
+            "phoneno",
+            "phonenr",
+            "telephonenumber",
+            "telephone",
+            "telephoneno",
+            "tel",
+            "telno",
+            "mobilenumber",
+            "mobile",
+            "mobilephone",
+            "mobileno",
+            "cellphone",
+            "cellphonenumber",
+            "cellnumber",
+            "cell",
+            "contactnumber",
+            "contactno",
+            "phone1",
+            "phone1value",
+            "msisdn",
+            "whatsapp",
+            "whatsappnumber",
+            "e164",
+            "telefonnummer",
+            "telefon",
+            "rufnummer",
+            "handynummer",
+            "handy",
+            "mobilnummer",
+            "numerodetelephone",
+            "telefono",
+            "numerodetelefono",
+            "movil",
+            "celular",
+            "telefone",
+            "cellulare",
         ],
     ),
     (
         Field::Name,
         &[
-            "name", "fullname", "contactname", "displayname", "contact", "person", "nomcomplet", "nombrecompleto",
-            "nombre", "nome", "nomecompleto",
+            "name",
+            "fullname",
+            "contactname",
+            "displayname",
+            "contact",
+            "person",
+            "nomcomplet",
+            "nombrecompleto",
+            "nombre",
+            "nome",
+            "nomecompleto",
         ],
     ),
     (
         Field::Email,
         &[
-            "email", "emailaddress", "mail", "mailaddress", "emailid", "email1", "email1value", "emailadresse",
-            "adresseemail", "courriel", "correo", "correoelectronico",
+            "email",
+            "emailaddress",
+            "mail",
+            "mailaddress",
+            "emailid",
+            "email1",
+            "email1value",
+            "emailadresse",
+            "adresseemail",
+            "courriel",
+            "correo",
+            "correoelectronico",
         ],
     ),
     (Field::Tags, &["tags", "tag", "labels", "label", "groups", "group"]),
@@ -188,7 +240,11 @@ fn named(headers: &[String], wanted: &str) -> Result<usize, Problem> {
         alike.next().map(|(column, _)| column).filter(|_| alike.next().is_none())
     };
     exact.or_else(alike).ok_or_else(|| {
-        bad_mapping(format!("names the column {:?}, which the file has not; its columns are {}", cut(wanted), list(headers)))
+        bad_mapping(format!(
+            "names the column {:?}, which the file has not; its columns are {}",
+            cut(wanted),
+            list(headers)
+        ))
     })
 }
 
@@ -261,7 +317,9 @@ mod tests {
 
     #[test]
     fn headers_in_any_notation() {
-        for phone in ["Phone No.", "mobile_number", "PHONE NUMBER", "Téléphone", "Cell-Phone", "Customer phone", " tel "] {
+        for phone in
+            ["Phone No.", "mobile_number", "PHONE NUMBER", "Téléphone", "Cell-Phone", "Customer phone", " tel "]
+        {
             for mail in ["E-Mail", "email address", "E-mail 1 - Value"] {
                 let columns = find(&["City", mail, phone, "Full Name"], "").unwrap();
                 assert_eq!((columns.phone_number, columns.email, &columns.name[..]), (2, Some(1), &[3][..]), "{phone}");

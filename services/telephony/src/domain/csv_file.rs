@@ -11,8 +11,8 @@ pub const HEAD: usize = 64 * 1024;
 const DELIMITERS: &[u8] = b",;\t|";
 /// Rows that are looked at to find the delimiter.
 const SAMPLE: usize = 100;
-/// Byte order marks are at most this long.
-const LONGEST_MARK: usize = 3;
+/// What files begin with, marks and magic, is at most this long.
+const LONGEST_MAGIC: usize = 16;
 const UTF_8_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How files begin that are not text, and what they are.
@@ -69,7 +69,7 @@ impl Sniffer {
         self.head.extend_from_slice(headed);
         match &mut self.scan {
             Some(scan) => scan.feed(piece)?,
-            None if self.head.len() < LONGEST_MARK => {}
+            None if self.head.len() < LONGEST_MAGIC => {}
             None => {
                 let mut scan = Scan::begin(&self.head)?;
                 scan.feed(&self.head)?;
@@ -79,7 +79,7 @@ impl Sniffer {
         }
         // A file without a header that can be used is refused before the rest of it has come.
         if !headed.is_empty() && self.head.len() == HEAD {
-            self.read_head()?;
+            self.read_head(false)?;
         }
         Ok(())
     }
@@ -92,12 +92,12 @@ impl Sniffer {
             self.scan = Some(scan);
         }
         self.scan.iter_mut().for_each(Scan::finish);
-        self.read_head()
+        self.read_head(self.bytes <= HEAD as u64)
     }
 
-    fn read_head(&self) -> Result<CsvFile, Problem> {
+    /// `whole`: the head is all of the file.
+    fn read_head(&self, whole: bool) -> Result<CsvFile, Problem> {
         let encoding = self.scan.as_ref().map_or(Encoding::Utf8, Scan::encoding);
-        let whole = self.bytes <= HEAD as u64;
         read_head(&self.head, encoding, whole, &self.mapping)
     }
 }
@@ -184,7 +184,6 @@ fn refused(message: impl Into<String>) -> Problem {
     Problem::field("file", message)
 }
 
-/// `whole`: the head is all of the file.
 fn read_head(head: &[u8], encoding: Encoding, whole: bool, mapping: &Mapping) -> Result<CsvFile, Problem> {
     let mark = if head.starts_with(UTF_8_MARK) { UTF_8_MARK.len() } else { 0 };
     let text = decode(head, encoding);
@@ -255,8 +254,11 @@ struct Candidate {
 impl Candidate {
     /// `None` if the header does not end in `text`.
     fn read(text: &str, delimiter: u8, whole: bool, mapping: &Mapping) -> Option<Self> {
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_bytes());
         let mut record = csv::StringRecord::new();
         reader.read_record(&mut record).ok().filter(|found| *found)?;
         let headers: Vec<String> = record.iter().map(str::to_owned).collect();

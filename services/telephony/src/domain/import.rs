@@ -82,7 +82,8 @@ impl Reading {
         if cells.iter().all(|cell| cell.trim().is_empty()) {
             return Row::Blank;
         }
-        let cell = |column: usize| cells.get(column).map(|cell| formula::restore(cell.trim()).trim()).unwrap_or_default();
+        let cell =
+            |column: usize| cells.get(column).map(|cell| formula::restore(cell.trim()).trim()).unwrap_or_default();
         let mut faults = Faults { columns: &self.columns, first: None };
 
         let count = self.columns.headers.len();

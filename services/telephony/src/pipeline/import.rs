@@ -15,8 +15,6 @@ use callfairy_core::{Problem, Timestamp};
 use db::{Db, Json, Sql};
 use std::time::Duration;
 
-/// How long a claim holds; every batch renews it.
-pub const LEASE: Duration = Duration::from_secs(60);
 /// A file that was claimed this often without one batch of it arriving is given up.
 const MAX_FRUITLESS_CLAIMS: i32 = 20;
 /// Errors that are kept with the import itself.
@@ -47,8 +45,9 @@ pub struct FailedRow {
     pub cells: Vec<String>,
 }
 
-/// Takes the import for `worker`. `None`: it is over, somebody else works on it, or there is no such import.
-pub fn claim(db: &mut Db, id: ImportId, worker: &str, now: Timestamp) -> Result<Option<ImportRow>> {
+/// Takes the import for `worker`, who has it for `lease`, and longer with every batch. `None`: it is over, somebody else
+/// works on it, or there is no such import.
+pub fn claim(db: &mut Db, id: ImportId, worker: &str, lease: Duration, now: Timestamp) -> Result<Option<ImportRow>> {
     let Some(mut row) = imports::lock(db, id)?.filter(|row| !row.status.is_final()) else { return Ok(None) };
     let clock = db.now()?;
     let held = row.claimed_until.is_some_and(|until| until.0 > clock);
@@ -64,7 +63,7 @@ pub fn claim(db: &mut Db, id: ImportId, worker: &str, now: Timestamp) -> Result<
     row.status = ImportStatus::Processing;
     row.epoch += 1;
     row.fruitless_claims += 1;
-    row.claimed_until = Some(Sql(clock.plus(LEASE)));
+    row.claimed_until = Some(Sql(clock.plus(lease)));
     row.claimed_by = Some(worker.to_owned());
     imports::save(db, &row)?;
     Ok(Some(row))
@@ -72,7 +71,7 @@ pub fn claim(db: &mut Db, id: ImportId, worker: &str, now: Timestamp) -> Result<
 
 /// Puts in the contacts of a batch, and with them the errors, the counts and the checkpoint. A conflict if the claim
 /// is not the sender's any more, or the import is over.
-pub fn take(db: &mut Db, id: ImportId, batch: &Batch, now: Timestamp) -> Result<()> {
+pub fn take(db: &mut Db, id: ImportId, batch: &Batch, lease: Duration, now: Timestamp) -> Result<()> {
     let mut row = held(db, id, batch.epoch)?;
     if batch.byte_offset < row.byte_offset {
         return Err(Problem::field("byte_offset", "lies before the checkpoint").into());
@@ -84,7 +83,7 @@ pub fn take(db: &mut Db, id: ImportId, batch: &Batch, now: Timestamp) -> Result<
     row.byte_offset = batch.byte_offset;
     row.line = batch.line;
     row.fruitless_claims = 0;
-    row.claimed_until = (!batch.release).then_some(Sql(db.now()?.plus(LEASE)));
+    row.claimed_until = (!batch.release).then_some(Sql(db.now()?.plus(lease)));
     if batch.last {
         return end(db, &mut row, ImportStatus::Completed, None, now);
     }

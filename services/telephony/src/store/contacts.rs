@@ -39,13 +39,7 @@ pub struct ContactTagRow {
 }
 
 impl ContactRow {
-    pub fn new(
-        scope: &OrgScope,
-        id: ContactId,
-        details: Details,
-        import: Option<ImportId>,
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(scope: &OrgScope, id: ContactId, details: Details, import: Option<ImportId>, now: Timestamp) -> Self {
         Self {
             id: Sql(id),
             organisation_id: Sql(scope.organisation_id()),

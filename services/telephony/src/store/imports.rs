@@ -169,13 +169,7 @@ pub fn insert_errors(db: &mut Db, errors: &[ErrorRow]) -> QueryResult<()> {
 }
 
 /// Up to `limit` errors behind the line `after`, in the file's order.
-pub fn errors_after(
-    db: &mut Db,
-    scope: &OrgScope,
-    id: ImportId,
-    after: i64,
-    limit: i64,
-) -> QueryResult<Vec<ErrorRow>> {
+pub fn errors_after(db: &mut Db, scope: &OrgScope, id: ImportId, after: i64, limit: i64) -> QueryResult<Vec<ErrorRow>> {
     on!(db, |c| import_errors::table
         .filter(import_errors::organisation_id.eq(Sql(scope.organisation_id())))
         .filter(import_errors::import_id.eq(Sql(id)))
