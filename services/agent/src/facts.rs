@@ -4,7 +4,7 @@
 //! so that nothing is lost when that fails. A report says how the assignment stands now, whenever it is made, and
 //! tenancy lets an older one change nothing.
 
-use crate::Result;
+use crate::Error;
 use crate::store::assignments::{self, AssignmentId, AssignmentRow};
 use access::{Client, ServiceIdentity};
 use callfairy_core::Problem;
@@ -54,7 +54,7 @@ impl Reporter {
 
     /// Reports how it stands now.
     pub async fn report(&self, id: AssignmentId) -> Result<(), Problem> {
-        let read = self.pool.read(move |db| Result::<_>::Ok(assignments::find(db, id)?)).await?;
+        let read = self.pool.read(move |db| Ok::<_, Error>(assignments::find(db, id)?)).await?;
         let Some(row) = read else {
             tracing::error!(assignment = %id, "there is no such assignment to report");
             return Ok(());

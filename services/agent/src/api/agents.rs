@@ -8,7 +8,7 @@ use crate::neighbours::Names;
 use crate::store::assignments::{self, AssignmentId, AssignmentRow, Filter};
 use crate::{Error, Result};
 use access::{Call, PermissionSet};
-use callfairy_core::{OrganisationId, Page, Problem, UserId};
+use callfairy_core::{OrganisationId, Page, Problem, Timestamp, UserId};
 use db::{Db, Sql};
 use proto::agent::{Agent, ListAgentsResponse, RevokeAgentResponse};
 use proto::rpc::agents as rpc;
@@ -47,9 +47,26 @@ impl access::Agents for Agents {
             permissions: asked.or_else(|| packages::permissions(DEFAULT)).unwrap_or_default(),
             by: call.user()?.id,
         };
-        let names = self.0.neighbours.assignable(wanted.user, wanted.organisation).await;
-        let (agent, touched) = self.replace(once, wanted, names).await?;
-        self.0.reporter.try_report(&touched).await;
+        let State { pool, clock, neighbours, reporter } = &self.0;
+        let (clock, names) = (clock.clone(), neighbours.assignable(wanted.user, wanted.organisation).await);
+        let assign = move |db: &mut Db| -> Result<_> {
+            let mut touched = Vec::new();
+            let agent = once.run(db, clock.now(), |db| {
+                // Asked before, looked at only now: what was done for this key, was done.
+                let names = names.as_ref().map_err(Problem::clone)?;
+                let (ended, row) = replace(db, wanted, clock.now())?;
+                touched = ended;
+                touched.push(row.id.0);
+                facts::enqueue(db, &touched)?;
+                Ok(message(&row, names))
+            })?;
+            if touched.is_empty() {
+                touched.push(super::id("id", &agent.id)?);
+            }
+            Ok((agent, touched))
+        };
+        let (agent, touched) = pool.write(assign).await?;
+        reporter.try_report(&touched).await;
         Ok(agent)
     }
 
@@ -113,43 +130,6 @@ struct Wanted {
 }
 
 impl Agents {
-    /// Assigns, revoking what is in the way, once for the idempotency key. Answers which assignments to report: those
-    /// that ended first. `names` is a problem where the two cannot be assigned; but what was done, was done.
-    async fn replace(
-        &self,
-        once: OnceKey,
-        wanted: Wanted,
-        names: Result<Names, Problem>,
-    ) -> Result<(Agent, Vec<AssignmentId>), Problem> {
-        let State { pool, clock, .. } = &self.0;
-        let (once, names) = (std::sync::Arc::new(once), std::sync::Arc::new(names));
-        for _ in 0..ATTEMPTS {
-            let (once, names, clock) = (once.clone(), names.clone(), clock.clone());
-            let replaced = pool.write(move |db| -> Result<_> {
-                let (now, mut touched) = (clock.now(), Vec::new());
-                let agent = once.run(db, now, |db| {
-                    let names = names.as_ref().as_ref().map_err(Problem::clone)?;
-                    touched = assignments::revoke_active(db, wanted.user, wanted.organisation, wanted.by, now)?;
-                    let row = wanted.row(now);
-                    assignments::insert(db, &row)?;
-                    touched.push(row.id.0);
-                    facts::enqueue(db, &touched)?;
-                    Ok(message(&row, names))
-                })?;
-                if touched.is_empty() {
-                    touched.push(super::id("id", &agent.id)?);
-                }
-                Ok((agent, touched))
-            });
-            match replaced.await {
-                // Another assignment took its place between the two statements: revoke that one.
-                Err(Error::Db(error)) if error.is_unique_violation().is_some() => {}
-                other => return Ok(other?),
-            }
-        }
-        Err(Problem::conflict("the user or the organisation is being assigned by somebody else at this moment"))
-    }
-
     /// Changes the grants of an active assignment.
     async fn change(
         &self,
@@ -181,7 +161,7 @@ impl Agents {
 }
 
 impl Wanted {
-    fn row(&self, now: callfairy_core::Timestamp) -> AssignmentRow {
+    fn row(&self, now: Timestamp) -> AssignmentRow {
         AssignmentRow {
             // Made only now, after what it replaces: tenancy takes the later id for the later assignment.
             id: Sql(AssignmentId::new()),
@@ -195,6 +175,24 @@ impl Wanted {
             version: FIRST_VERSION,
         }
     }
+}
+
+/// Assigns, and revokes what is in the way. Answers what that was, and the new assignment.
+fn replace(db: &mut Db, wanted: Wanted, now: Timestamp) -> Result<(Vec<AssignmentId>, AssignmentRow)> {
+    for _ in 0..ATTEMPTS {
+        let replaced = db.transaction(|db| -> Result<_> {
+            let ended = assignments::revoke_active(db, wanted.user, wanted.organisation, wanted.by, now)?;
+            let row = wanted.row(now);
+            assignments::insert(db, &row)?;
+            Ok((ended, row))
+        });
+        match replaced {
+            // Another assignment took the place between the two statements: the next attempt sees it.
+            Err(Error::Db(error)) if error.is_unique_violation().is_some() => {}
+            other => return other,
+        }
+    }
+    Err(Problem::conflict("the user or the organisation is being assigned by somebody else at this moment").into())
 }
 
 fn message(row: &AssignmentRow, names: &Names) -> Agent {

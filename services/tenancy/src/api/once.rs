@@ -4,9 +4,7 @@ use crate::{Error, Result};
 use access::{Call, SignedIn};
 use callfairy_core::{Problem, Timestamp};
 use db::Db;
-use db::idempotency::Once;
 use prost::Message;
-use proto::Rpc;
 use sha2::{Digest, Sha256};
 
 /// The idempotency key of a call, if it has one: the caller's own, for this method and this request.
@@ -19,7 +17,7 @@ pub struct OnceKey {
 impl OnceKey {
     pub fn of<R: SignedIn>(call: &Call<R>) -> Result<Self, Problem> {
         Ok(Self {
-            scope: format!("{}{}", call.user()?.id, <R as Rpc>::GRPC_PATH),
+            scope: format!("{}{}", call.user()?.id, R::GRPC_PATH),
             key: call.idempotency_key().map(str::to_owned),
             request_hash: Sha256::digest(call.request.encode_to_vec()).into(),
         })
@@ -34,9 +32,6 @@ impl OnceKey {
     ) -> Result<M> {
         let encoded = |db: &mut Db| Ok::<_, Error>(f(db)?.encode_to_vec());
         let once = db::idempotency::once(db, &self.scope, self.key.as_deref(), &self.request_hash, now, encoded)?;
-        if matches!(once, Once::Repeated(_)) {
-            tracing::debug!(scope = self.scope, "answered as the first time");
-        }
         M::decode(once.response()?.as_slice()).map_err(|error| {
             tracing::error!(%error, "a remembered answer cannot be read");
             Problem::internal().into()

@@ -1,14 +1,14 @@
 //! The tenants.
 
+use super::Organisations;
 use super::once::OnceKey;
-use super::{Organisations, State};
 use crate::domain::access::in_organisation;
 use crate::store::assignments::{self, Agent};
 use crate::store::organisations::{self as store, OrganisationPatch, OrganisationRow};
 use crate::store::snapshots;
 use crate::{Error, Result};
 use access::{Call, OrgScope};
-use callfairy_core::{ErrorCode, OrganisationId, Page, Problem};
+use callfairy_core::{ErrorCode, OrganisationId, Page, Problem, Timestamp};
 use db::{Db, Sql};
 use proto::Permission::ManageOrganisation;
 use proto::rpc::organisations as rpc;
@@ -44,7 +44,7 @@ impl access::Organisations for Organisations {
 
     async fn create_organisation(&self, call: Call<rpc::CreateOrganisation>) -> Result<Organisation, Problem> {
         let (once, now) = (OnceKey::of(&call)?, self.0.clock.now());
-        let row = new_row(call.request, Sql(now));
+        let row = new_row(call.request, now);
         let create = move |db: &mut Db| -> Result<_> {
             once.run(db, now, |db| {
                 store::insert(db, &row)?;
@@ -61,18 +61,16 @@ impl access::Organisations for Organisations {
     }
 
     async fn update_organisation(&self, call: Call<rpc::UpdateOrganisation>) -> Result<Organisation, Problem> {
-        let scope = *call.scope();
-        let can_manage = call.can(ManageOrganisation);
-        let patch = patch(&call)?;
-        let State { pool, clock } = &self.0;
-        let now = clock.now();
+        let (scope, can_manage, now) = (*call.scope(), call.can(ManageOrganisation), self.0.clock.now());
+        let is_superadmin = call.is_superadmin();
+        let patch = patch(call.request, is_superadmin)?;
         let update = move |db: &mut Db| -> Result<_> {
             if patch != OrganisationPatch::default() {
                 store::update(db, &scope, &patch, now)?;
             }
             get(db, &scope, can_manage)
         };
-        Ok(pool.write(update).await?)
+        Ok(self.0.pool.write(update).await?)
     }
 
     async fn look_up_organisations(
@@ -96,7 +94,7 @@ fn get(db: &mut Db, scope: &OrgScope, can_manage: bool) -> Result<Organisation> 
     Ok(message(row, agent, can_manage))
 }
 
-fn new_row(request: CreateOrganisationRequest, now: Sql<callfairy_core::Timestamp>) -> OrganisationRow {
+fn new_row(request: CreateOrganisationRequest, now: Timestamp) -> OrganisationRow {
     let name = request.name.trim().to_owned();
     OrganisationRow {
         id: Sql(OrganisationId::new()),
@@ -109,15 +107,14 @@ fn new_row(request: CreateOrganisationRequest, now: Sql<callfairy_core::Timestam
         country: request.country,
         pincode: request.pincode,
         is_active: true,
-        created_at: now,
-        updated_at: now,
+        created_at: Sql(now),
+        updated_at: Sql(now),
     }
 }
 
 /// What the request changes, if the caller may change that.
-fn patch(call: &Call<rpc::UpdateOrganisation>) -> Result<OrganisationPatch, Problem> {
-    let request: UpdateOrganisationRequest = call.request.clone();
-    if request.is_active.is_some() && !call.is_superadmin() {
+fn patch(request: UpdateOrganisationRequest, is_superadmin: bool) -> Result<OrganisationPatch, Problem> {
+    if request.is_active.is_some() && !is_superadmin {
         return Err(Problem::new(ErrorCode::PermissionDenied, "is_active is for superadmins"));
     }
     let name = request.name.map(|name| name.trim().to_owned());

@@ -91,7 +91,7 @@ async fn creates_once_for_one_key(world: &World) {
     let (key, other) = (with_key("three"), with_key("three"));
     let (a, b) = tokio::join!(create(key, "Globex"), create(other, "Globex"));
     assert_eq!(a.unwrap(), b.unwrap());
-    assert_eq!(names(&list(world, Default::default()).await), ["Acme", "Acme", "Globex"]);
+    assert_eq!(names(&list(world, ListOrganisationsRequest::default()).await), ["Acme", "Acme", "Globex"]);
 
     // A key is its caller's own.
     let other = world.user("Otto").await;
@@ -218,7 +218,7 @@ async fn tells_who_the_agent_is(world: &World) {
     let ada =
         OrganisationAgent { user_id: manager.to_string(), name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
     assert_eq!(get(world, &organisation.id).await.agent, Some(ada.clone()));
-    let listed = list(world, Default::default()).await.organisations;
+    let listed = list(world, ListOrganisationsRequest::default()).await.organisations;
     assert_eq!(listed[0].agent, Some(ada.clone()));
 
     let request = || GetOrganisationRequest { organisation_id: organisation.id.clone() };
@@ -272,7 +272,7 @@ async fn changes_only_what_is_given(world: &World) {
 
     // It is found and listed under its new name.
     world.organisation("Middle").await;
-    assert_eq!(names(&list(world, Default::default()).await), ["Middle", "Zenith"]);
+    assert_eq!(names(&list(world, ListOrganisationsRequest::default()).await), ["Middle", "Zenith"]);
     let by = |search: &str| ListOrganisationsRequest { search: search.to_owned(), ..Default::default() };
     assert_eq!(names(&list(world, by("acme")).await), [] as [&str; 0]);
     assert_eq!(names(&list(world, by("zen")).await), ["Zenith"]);
