@@ -1,0 +1,85 @@
+//! What all requests share.
+
+use crate::{Config, Limits};
+use access::{Caller, Client, TokenVerifier};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use callfairy_core::{Problem, Secret};
+use proto::Access;
+use runtime::{Clients, Service, Shutdown};
+use tokio::runtime::Handle;
+
+pub struct Gateway {
+    pub clients: Clients,
+    pub limits: Limits,
+    pub shutdown: Shutdown,
+    /// Where the calls to services run what they spawn: a worker's own runtime ends with the worker.
+    pub runtime: Handle,
+    pub is_behind_tls: bool,
+    verifier: TokenVerifier,
+}
+
+impl Gateway {
+    pub fn new(config: &Config, shutdown: Shutdown, runtime: Handle) -> Self {
+        Self {
+            clients: config.context.clients.clone(),
+            limits: config.limits,
+            shutdown,
+            runtime,
+            is_behind_tls: config.public_url.starts_with("https:"),
+            verifier: config.context.verifier(config.context.auth_keys()),
+        }
+    }
+
+    pub fn client(&self, service: Service) -> &Client {
+        match service {
+            Service::Auth => &self.clients.auth,
+            Service::Tenancy => &self.clients.tenancy,
+            Service::Agent => &self.clients.agent,
+            Service::Telephony => &self.clients.telephony,
+        }
+    }
+
+    /// The token to pass on, once it is known to be a user's: what is wrong with a body is told only to people who
+    /// signed in. What they may do, the service decides, and verifies the token again. Public routes take none.
+    pub async fn authenticate(&self, access: Access, headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
+        if access == Access::Public {
+            return Ok(None);
+        }
+        let token =
+            bearer(headers).ok_or_else(|| Problem::unauthenticated("sign in, and send the access token along"))?;
+        match self.verifier.verify(token).await? {
+            Caller::User(_) => Ok(Some(Secret::new(token))),
+            Caller::Anonymous | Caller::Service(_) => Err(Problem::unauthenticated("this is for people who signed in")),
+        }
+    }
+}
+
+/// The token of the one `Authorization: Bearer …` header; the scheme's case does not count (RFC 9110).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    #[test]
+    fn takes_one_bearer_token() {
+        let token = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(token(&["Bearer abc"]).as_deref(), Some("abc"));
+        assert_eq!(token(&["bearer  abc "]).as_deref(), Some("abc"));
+        for none in [&[][..], &["abc"], &["Basic abc"], &["Bearer"], &["Bearer a", "Bearer b"]] {
+            assert_eq!(token(none), None, "{none:?}");
+        }
+    }
+}
