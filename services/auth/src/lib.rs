@@ -1,1 +1,130 @@
-//! To be written.
+//! Users, credentials, sessions, signing keys.
+//!
+//! Owns: who has an account and how its owner proves it: passwords, sessions with their refresh tokens, single-use
+//! tokens, the keys that sign access tokens, and the mail that goes with them. Refuses: what somebody may do. tenancy
+//! is told of accounts ([`tenancy`]) and asked for roles; tokens carry identity only.
+//!
+//! To add an RPC: write it in `proto/callfairy/auth/v1/auth.proto`, build, and the compiler asks for its function in
+//! `api`; its queries go to `store`, its rules to `domain`.
+
+mod api;
+mod config;
+mod domain;
+mod error;
+mod hasher;
+mod housekeeping;
+mod keys;
+mod mail;
+mod relay;
+mod store;
+mod superadmin;
+mod tenancy;
+mod vault;
+
+pub use config::{Announce, Config};
+pub use error::Error;
+pub use superadmin::{FirstSuperadmin, create_superadmin, first_superadmin};
+
+use crate::domain::signing_key::Signer;
+use crate::hasher::Hasher;
+use crate::keys::StoredKeys;
+use crate::mail::{Letterhead, Mailer};
+use crate::relay::Relay;
+use crate::tenancy::Tenancy;
+use crate::vault::Vault;
+use access::Services;
+use db::Pool;
+use queue::QueueName;
+use runtime::health::Health;
+use runtime::{BoxError, Context, Listener, Service, Settings, Shutdown, Tasks, serve_grpc};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+pub const MIGRATIONS: db::Migrations =
+    db::migrations!("../../migrations/auth/postgres", "../../migrations/auth/sqlite");
+
+/// auth as a program of its own: the other services over TCP, RabbitMQ.
+pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), BoxError> {
+    let context = Context::remote("auth", &settings)?;
+    let queue = queue::open(settings.amqp_url.as_ref(), &settings.queue_prefix)?;
+    let listener = Listener::bind(settings.endpoints.auth.addr).await?;
+    #[allow(clippy::print_stdout)] // a log is kept; this must not be
+    let config = Config::new(&settings, context, queue)?.announcing(|first| println!("{}", first.notice()));
+    serve(config, listener, shutdown).await
+}
+
+/// Runs auth until the shutdown. Refuses a schema that [`MIGRATIONS`] do not fit.
+pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Result<(), BoxError> {
+    let Config { context, queue, .. } = config;
+    let (url, schema) = (config.database_url.clone(), Service::Auth.name());
+    tokio::task::spawn_blocking(move || db::check(url.expose(), schema, &MIGRATIONS)).await??;
+    let pool = Pool::open(config.database_url.expose(), schema, config.pool_size)?;
+
+    let clock = context.clock.clone();
+    let first = first_superadmin(&pool, &config.superadmin, clock.now()).await?;
+    if let (Some(first), Some(announce)) = (first, config.announce) {
+        announce(first);
+    }
+    let (vault, now) = (Vault::new(config.master_keys), clock.now());
+    let key_vault = vault.clone();
+    let key = pool.write(move |db| store::signing_key::current(db, &key_vault, now)).await?;
+    let keys = StoredKeys { pool: pool.clone(), clock: clock.clone() };
+    let tenancy = Tenancy { client: context.clients.tenancy.clone(), identity: context.identity.clone() };
+    let from = Letterhead::sender(&config.public_url)?;
+    let mailer: Arc<dyn Mailer> = match &config.smtp_url {
+        Some(url) => Arc::new(mail::Smtp::new(url)?),
+        None => Arc::new(mail::Files::new(config.mail_directory)),
+    };
+    let sender = mail::Sender {
+        pool: pool.clone(),
+        vault: vault.clone(),
+        clock: clock.clone(),
+        letterhead: Arc::new(Letterhead { from, public_url: config.public_url }),
+        mailer,
+    };
+    let state = api::State {
+        pool: pool.clone(),
+        clock: clock.clone(),
+        vault,
+        hasher: Hasher::new(config.password_hashers),
+        signer: Arc::new(Signer::new(&key)),
+        tenancy: tenancy.clone(),
+    };
+    let guard = context.guard_with(Arc::new(keys.clone()), context.authority());
+    let services = Services::new(guard)
+        .accounts(api::Accounts::new(state.clone()))
+        .sessions(api::Sessions::new(state.clone()))
+        .users(api::Users::new(state))
+        .keys(api::Keys::new(keys));
+
+    let mut tasks = Tasks::new(shutdown.clone());
+    tasks.spawn("auth's outbox", {
+        let (pool, stop, relay) = (pool.clone(), shutdown.token(), Relay { queue: queue.clone(), tenancy });
+        async move {
+            db::outbox::relay(pool.clone(), stop, |rows| relay.clone().publish(pool.clone(), rows)).await;
+            Ok::<_, Infallible>(())
+        }
+    });
+    tasks.spawn("auth's queue", {
+        let (queue, stop) = (queue.clone(), shutdown.token());
+        async move { queue.run(stop).await }
+    });
+    tasks.spawn("auth's mail", {
+        let (queue, stop) = (queue.clone(), shutdown.token());
+        let handle = move |message| sender.clone().handle(message);
+        async move { queue.consume(QueueName::Mail, mail::AT_ONE_TIME, stop, handle).await }
+    });
+    tasks.spawn("auth's sweep", mail::sweep(pool.clone(), queue, shutdown.token()));
+    tasks.spawn("auth's housekeeping", housekeeping::run(pool.clone(), clock, shutdown.token()));
+    if let Some(address) = config.ops_addr {
+        let ops = TcpListener::bind(address).await?;
+        let health = Health::new().check("database", move || {
+            let pool = pool.clone();
+            async move { pool.ping().await }
+        });
+        tasks.spawn("auth's health", health.serve(ops, shutdown.clone()));
+    }
+    tasks.spawn("auth", serve_grpc(listener, services, shutdown));
+    Ok(tasks.join().await?)
+}

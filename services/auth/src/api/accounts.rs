@@ -1,0 +1,186 @@
+//! Registering, and proving that an address is one's own.
+
+use super::State;
+use crate::Error;
+use crate::domain::email::{self, Email};
+use crate::domain::opaque_token::{self, Hash, Kind};
+use crate::domain::password::{self, About};
+use crate::store::mail::{self, MailKind, NewMail};
+use crate::store::single_use_token::{self, Purpose, Use};
+use crate::store::user::{self, Registration, UserRow};
+use crate::vault::Vault;
+use access::Call;
+use callfairy_core::{ErrorCode, Problem, Secret, Timestamp};
+use db::{Db, idempotency};
+use prost::Message;
+use proto::auth::RegisterRequest;
+use proto::rpc::accounts::{Register, ResendVerification, VerifyEmail};
+use proto::types::Detail;
+use std::collections::BTreeMap;
+
+pub struct Accounts(State);
+
+impl Accounts {
+    pub fn new(state: State) -> Self {
+        Self(state)
+    }
+}
+
+impl access::Accounts for Accounts {
+    async fn register(&self, call: Call<Register>) -> Result<Detail, Problem> {
+        let (state, now) = (&self.0, self.0.clock.now());
+        let (key, trace) = (call.idempotency_key().map(str::to_owned), call.trace().clone());
+        let request_hash = state.vault.fingerprint(&call.request.encode_to_vec())?;
+        let Applicant { email, password, name, company, job_title, phone } = Applicant::parse(call.request)?;
+        // Before anything is looked up, so that it takes as long for a known address.
+        let password_hash = state.hasher.hash(password).await?;
+        let registration = Registration { name, company, job_title, phone, password_hash };
+        let (token, vault) = (opaque_token::generate(Kind::SingleUse)?, state.vault.clone());
+        let scope = format!("register {}", email.folded);
+        let once = state.pool.write(move |db| {
+            idempotency::once(db, &scope, key.as_deref(), &request_hash, now, |db| {
+                let sending = Sending { vault: &vault, token: &token, trace: &trace, now };
+                take_in(db, &sending, &email, &registration)?;
+                Ok::<_, Error>(on_its_way().encode_to_vec())
+            })
+        });
+        let response = once.await?.response()?;
+        Detail::decode(response.as_slice()).map_err(|error| Error::Defect(error.to_string()).into())
+    }
+
+    async fn verify_email(&self, call: Call<VerifyEmail>) -> Result<Detail, Problem> {
+        let (state, now) = (&self.0, self.0.clock.now());
+        let hash = opaque_token::read(Kind::SingleUse, &call.request.token).ok_or_else(unknown_token)?;
+        let verified = state.pool.write(move |db| verify(db, &hash, now)).await?;
+        if let Some(user) = verified {
+            tracing::info!(user = %user.id, "address verified");
+            // What cannot be told now is told from the outbox.
+            if let Err(problem) = state.tenancy.report(&user).await {
+                tracing::debug!(%problem, "a verified account was not reported at once");
+            }
+        }
+        Ok(Detail { detail: "The address is confirmed. You can sign in now.".to_owned() })
+    }
+
+    async fn resend_verification(&self, call: Call<ResendVerification>) -> Result<Detail, Problem> {
+        let (state, now) = (&self.0, self.0.clock.now());
+        let (address, trace) = (email::fold(&call.request.email), call.trace().clone());
+        let (token, vault) = (opaque_token::generate(Kind::SingleUse)?, state.vault.clone());
+        let write = state.pool.write(move |db| {
+            if let Some(user) = user::find_by_email(db, &address)?.filter(|user| !user.is_verified()) {
+                let registration = single_use_token::latest_registration(db, user.id.0)?;
+                Sending { vault: &vault, token: &token, trace: &trace, now }.verification(db, &user, registration)?;
+            }
+            Ok::<_, Error>(())
+        });
+        write.await?;
+        Ok(on_its_way())
+    }
+}
+
+/// Whoever registers, with fields that are well-formed.
+struct Applicant {
+    email: Email,
+    password: Secret,
+    name: String,
+    company: Option<String>,
+    job_title: Option<String>,
+    phone: Option<String>,
+}
+
+impl Applicant {
+    fn parse(request: RegisterRequest) -> Result<Self, Problem> {
+        let email = Email::parse(&request.email)?;
+        let password = Secret::new(request.password);
+        let name = line("name", &request.name)?;
+        let optional = |field, text: Option<String>| match text {
+            Some(text) => Ok(Some(line(field, &text)?).filter(|text| !text.is_empty())),
+            None => Ok::<_, Problem>(None),
+        };
+        let company = optional("company", request.company)?;
+        let about = About { email: &email, name: &name, company: company.as_deref() };
+        password::check("password", password.expose(), about)?;
+        Ok(Self {
+            email,
+            password,
+            company,
+            job_title: optional("job_title", request.job_title)?,
+            phone: optional("phone", request.phone)?,
+            name,
+        })
+    }
+}
+
+/// One line of text, without the spaces around it.
+fn line(field: &str, text: &str) -> Result<String, Problem> {
+    if text.contains(char::is_control) {
+        return Err(Problem::field(field, "must be one line of text"));
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// What a mail needs beside its recipient. Made before the transaction, which may run more than once.
+struct Sending<'a> {
+    vault: &'a Vault,
+    token: &'a Secret,
+    trace: &'a BTreeMap<String, String>,
+    now: Timestamp,
+}
+
+impl Sending<'_> {
+    fn verification(&self, db: &mut Db, user: &UserRow, registration: Option<Registration>) -> Result<(), Error> {
+        let hash = opaque_token::hash(self.token.expose());
+        single_use_token::add_verification(db, &hash, user, registration, self.now)?;
+        self.mail(db, user, MailKind::Verification, Some(self.token))
+    }
+
+    /// To the address as the account has it, whatever spelling was given now.
+    fn mail(&self, db: &mut Db, user: &UserRow, kind: MailKind, token: Option<&Secret>) -> Result<(), Error> {
+        let mail = NewMail { recipient: &user.email, kind, token, trace: self.trace };
+        mail::add(db, self.vault, &mail, self.now)?;
+        Ok(())
+    }
+}
+
+/// A new account, one more mail for an unverified one, or a hint to the owner of a verified one.
+///
+/// Whoever registers an address may be anybody, so each link carries what was written with it: of two people who
+/// registered the same address, the one whose link is followed is the one whose password counts.
+fn take_in(db: &mut Db, sending: &Sending<'_>, email: &Email, registration: &Registration) -> Result<(), Error> {
+    let new = UserRow::new(email, registration, sending.now);
+    let user = if user::insert(db, &new)? {
+        new
+    } else {
+        let known = user::find_by_email(db, &email.folded)?;
+        known.ok_or_else(|| Error::Defect("an address is taken by nobody".to_owned()))?
+    };
+    if user.is_verified() {
+        return sending.mail(db, &user, MailKind::AlreadyRegistered, None);
+    }
+    sending.verification(db, &user, Some(registration.clone()))
+}
+
+/// The account, if it is verified by this and was not before.
+fn verify(db: &mut Db, hash: &Hash, now: Timestamp) -> Result<Option<UserRow>, Error> {
+    let (id, email_folded, registration) = match single_use_token::use_up(db, hash, Purpose::Verification, now)? {
+        Use::Good { user, email_folded, registration } => (user, email_folded, registration),
+        Use::Gone => return Err(gone().into()),
+        Use::Unknown => return Err(unknown_token().into()),
+    };
+    let user = user::find(db, id)?.filter(|user| user.email_folded == email_folded).ok_or_else(gone)?;
+    let changed = user::verify(db, id, &user.email, registration, now)?;
+    Ok(if changed { user::find(db, id)? } else { None })
+}
+
+/// The same whether or not the address is known.
+fn on_its_way() -> Detail {
+    Detail { detail: "If this address can be confirmed, a mail with a link is on its way to it.".to_owned() }
+}
+
+fn gone() -> Problem {
+    Problem::new(ErrorCode::Gone, "this link was used before, or is too old")
+}
+
+fn unknown_token() -> Problem {
+    Problem::field("token", "is not a token that was mailed")
+}

@@ -1,0 +1,65 @@
+//! Reading accounts.
+
+use super::{State, message};
+use crate::Error;
+use crate::store::user::{self, Filter, UserRow};
+use access::Call;
+use callfairy_core::{Page, Problem, UserId};
+use proto::auth::{ListUsersResponse, LookUpUsersResponse, Role, User};
+use proto::rpc::users::{GetMe, GetUser, ListUsers, LookUpUsers};
+
+pub struct Users(State);
+
+impl Users {
+    pub fn new(state: State) -> Self {
+        Self(state)
+    }
+
+    async fn find(&self, id: UserId) -> Result<Option<UserRow>, Problem> {
+        Ok(self.0.pool.read(move |db| Ok::<_, Error>(user::find(db, id)?)).await?)
+    }
+
+    async fn answer(&self, row: UserRow) -> Result<User, Problem> {
+        let role = self.0.tenancy.role(&row).await?;
+        Ok(message(row, role))
+    }
+}
+
+impl access::Users for Users {
+    async fn get_me(&self, call: Call<GetMe>) -> Result<User, Problem> {
+        let me = self.find(call.user()?.id).await?;
+        self.answer(me.ok_or_else(|| Problem::unauthenticated("the account does not exist any more"))?).await
+    }
+
+    async fn list_users(&self, call: Call<ListUsers>) -> Result<ListUsersResponse, Problem> {
+        let request = call.request;
+        let page = Page::<user::Key>::parse(request.page_size, &request.page_token)?;
+        let filter = Filter { search: request.search, is_active: request.is_active };
+        let asked = page.clone();
+        let rows = self.0.pool.read(move |db| Ok::<_, Error>(user::list(db, &filter, &asked)?)).await;
+        let mut rows = rows?;
+        let next_page_token = page.cut(&mut rows, |row| (row.created_at.0, row.id.0));
+        let roles = self.0.tenancy.roles(&rows).await?;
+        let answer = |row: UserRow| {
+            let role = roles.of(&row);
+            message(row, role)
+        };
+        Ok(ListUsersResponse { users: rows.into_iter().map(answer).collect(), next_page_token })
+    }
+
+    async fn get_user(&self, call: Call<GetUser>) -> Result<User, Problem> {
+        let id = call.request.id.parse().map_err(|_| Problem::not_found())?;
+        self.answer(self.find(id).await?.ok_or_else(Problem::not_found)?).await
+    }
+
+    /// Of roles it tells only who is a superadmin: tenancy, which knows the others, is among those that ask.
+    async fn look_up_users(&self, call: Call<LookUpUsers>) -> Result<LookUpUsersResponse, Problem> {
+        let ids: Vec<UserId> = call.request.ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let rows = self.0.pool.read(move |db| Ok::<_, Error>(user::find_all(db, &ids)?)).await?;
+        let answer = |row: UserRow| {
+            let role = if row.is_superadmin { Role::Superadmin } else { Role::Unspecified };
+            message(row, role)
+        };
+        Ok(LookUpUsersResponse { users: rows.into_iter().map(answer).collect() })
+    }
+}

@@ -1,0 +1,8 @@
+//! Parsed types and pure rules.
+
+pub mod email;
+pub mod ids;
+pub mod opaque_token;
+pub mod password;
+pub mod session;
+pub mod signing_key;

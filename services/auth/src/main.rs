@@ -1,0 +1,5 @@
+//! auth's own binary.
+
+fn main() -> std::process::ExitCode {
+    runtime::run(runtime::Program::Auth, auth::start)
+}

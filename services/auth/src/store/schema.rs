@@ -1,0 +1,102 @@
+//! The tables.
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+    use db::sql::{UtcTime, Uuid};
+
+    users (id) {
+        id -> Uuid,
+        email -> Text,
+        email_folded -> Text,
+        search_text -> Text,
+        name -> Text,
+        company -> Nullable<Text>,
+        job_title -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        password_hash -> Text,
+        is_superadmin -> Bool,
+        is_active -> Bool,
+        email_verified_at -> Nullable<UtcTime>,
+        version -> BigInt,
+        created_at -> UtcTime,
+        updated_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Nullable;
+    use db::sql::{UtcTime, Uuid};
+
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        created_at -> UtcTime,
+        expires_at -> UtcTime,
+        ends_at -> UtcTime,
+        revoked_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use db::sql::{UtcTime, Uuid};
+
+    refresh_tokens (hash) {
+        hash -> Binary,
+        session_id -> Uuid,
+        created_at -> UtcTime,
+        replaced_at -> Nullable<UtcTime>,
+        successor -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use db::sql::{Jsonb, UtcTime, Uuid};
+
+    single_use_tokens (hash) {
+        hash -> Binary,
+        purpose -> Text,
+        user_id -> Uuid,
+        email_folded -> Text,
+        registration -> Nullable<Jsonb>,
+        created_at -> UtcTime,
+        expires_at -> UtcTime,
+        used_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Nullable, Text};
+    use db::sql::{UtcTime, Uuid};
+
+    mails (id) {
+        id -> Uuid,
+        recipient -> Text,
+        kind -> Text,
+        token -> Nullable<Binary>,
+        created_at -> UtcTime,
+        attempts -> Integer,
+        due_at -> UtcTime,
+        claimed_until -> Nullable<UtcTime>,
+        sent_at -> Nullable<UtcTime>,
+        failed_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use db::sql::UtcTime;
+
+    signing_keys (kid) {
+        kid -> Text,
+        public_key -> Binary,
+        private_key -> Binary,
+        created_at -> UtcTime,
+        retired_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, sessions, users);

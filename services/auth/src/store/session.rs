@@ -1,0 +1,182 @@
+//! Sessions and their refresh tokens.
+
+use super::schema::{refresh_tokens, sessions, users};
+use super::user::UserRow;
+use crate::Error;
+use crate::domain::ids::SessionId;
+use crate::domain::opaque_token::{self, Hash};
+use crate::domain::session::{self, Standing, Verdict};
+use crate::vault::{Place, Vault};
+use callfairy_core::{Secret, Timestamp, UserId};
+use db::{Db, Sql, on};
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
+struct SessionRow {
+    id: Sql<SessionId>,
+    user_id: Sql<UserId>,
+    created_at: Sql<Timestamp>,
+    expires_at: Sql<Timestamp>,
+    ends_at: Sql<Timestamp>,
+    revoked_at: Option<Sql<Timestamp>>,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_tokens, treat_none_as_default_value = false)]
+struct TokenRow {
+    hash: Vec<u8>,
+    session_id: Sql<SessionId>,
+    created_at: Sql<Timestamp>,
+    replaced_at: Option<Sql<Timestamp>>,
+    successor: Option<Vec<u8>>,
+}
+
+/// A refresh token with its session and its user.
+pub struct Presented {
+    session: SessionRow,
+    token: TokenRow,
+    pub user: UserRow,
+}
+
+impl Presented {
+    pub fn verdict(&self, now: Timestamp) -> Verdict<'_> {
+        if !self.user.counts() {
+            return Verdict::Over;
+        }
+        let standing = Standing {
+            expires_at: self.session.expires_at.0,
+            revoked_at: self.session.revoked_at.map(|at| at.0),
+            replaced_at: self.token.replaced_at.map(|at| at.0),
+            successor: self.token.successor.as_deref(),
+        };
+        standing.verdict(now)
+    }
+}
+
+/// What came of presenting a refresh token.
+pub enum Refreshed {
+    /// The token's successor, new or once more.
+    Next { session: SessionId, token: Secret },
+    /// The token had been exchanged before: its session was ended.
+    Reused,
+    /// It is unknown, or its session is over.
+    Refused,
+}
+
+/// Begins a session whose first refresh token has this hash.
+pub fn start(db: &mut Db, user: UserId, first: &Hash, now: Timestamp) -> QueryResult<SessionId> {
+    let (id, ends_at) = (SessionId::new(), now.plus(session::LIFETIME));
+    let row = SessionRow {
+        id: Sql(id),
+        user_id: Sql(user),
+        created_at: Sql(now),
+        expires_at: Sql(session::expires_at(now, ends_at)),
+        ends_at: Sql(ends_at),
+        revoked_at: None,
+    };
+    on!(db, |c| diesel::insert_into(sessions::table).values(&row).execute(c))?;
+    add_token(db, id, first, now)?;
+    Ok(id)
+}
+
+pub fn find(db: &mut Db, hash: &Hash) -> QueryResult<Option<Presented>> {
+    let found: Option<(TokenRow, SessionRow, UserRow)> = on!(db, |c| refresh_tokens::table
+        .inner_join(sessions::table.inner_join(users::table))
+        .filter(refresh_tokens::hash.eq(hash.as_slice()))
+        .select((TokenRow::as_select(), SessionRow::as_select(), UserRow::as_select()))
+        .first(c)
+        .optional())?;
+    Ok(found.map(|(token, session, user)| Presented { session, token, user }))
+}
+
+/// Exchanges the token with the hash `presented` for `next`, unless it was exchanged before. Of several at one time
+/// one exchanges, and the others get its successor.
+pub fn refresh(
+    db: &mut Db,
+    vault: &Vault,
+    presented: &Hash,
+    next: &Secret,
+    now: Timestamp,
+) -> Result<Refreshed, Error> {
+    lock(db, presented)?;
+    let Some(found) = find(db, presented)? else { return Ok(Refreshed::Refused) };
+    let session = found.session.id.0;
+    match found.verdict(now) {
+        Verdict::Over => Ok(Refreshed::Refused),
+        Verdict::Repeat(sealed) => {
+            let token = vault.open(Place::Successor(presented), sealed)?;
+            let token = std::str::from_utf8(&token).map_err(|_| Error::Defect("a successor is no text".into()))?;
+            Ok(Refreshed::Next { session, token: Secret::new(token) })
+        }
+        Verdict::Reused => {
+            revoke(db, session, now)?;
+            Ok(Refreshed::Reused)
+        }
+        Verdict::Exchange => {
+            let sealed = vault.seal(Place::Successor(presented), next.expose().as_bytes())?;
+            exchange(db, &found, sealed, now)?;
+            add_token(db, session, &opaque_token::hash(next.expose()), now)?;
+            Ok(Refreshed::Next { session, token: next.clone() })
+        }
+    }
+}
+
+/// Ends a session; one that has ended stays as it is.
+pub fn revoke(db: &mut Db, session: SessionId, now: Timestamp) -> QueryResult<()> {
+    let open = sessions::table.find(Sql(session)).filter(sessions::revoked_at.is_null());
+    on!(db, |c| diesel::update(open).set(sessions::revoked_at.eq(Sql(now))).execute(c))?;
+    on!(db, |c| diesel::update(with_successor(session)).set(refresh_tokens::successor.eq(None::<Vec<u8>>)).execute(c))?;
+    Ok(())
+}
+
+fn exchange(db: &mut Db, found: &Presented, sealed: Vec<u8>, now: Timestamp) -> QueryResult<()> {
+    let session = &found.session;
+    // The exchange of a token proves that it arrived: its parent need not be answered again.
+    on!(db, |c| diesel::update(with_successor(session.id.0))
+        .set(refresh_tokens::successor.eq(None::<Vec<u8>>))
+        .execute(c))?;
+    on!(db, |c| diesel::update(refresh_tokens::table.find(&found.token.hash))
+        .set((refresh_tokens::replaced_at.eq(Sql(now)), refresh_tokens::successor.eq(&sealed)))
+        .execute(c))?;
+    let expires_at = session::expires_at(now, session.ends_at.0);
+    on!(db, |c| diesel::update(sessions::table.find(session.id))
+        .set(sessions::expires_at.eq(Sql(expires_at)))
+        .execute(c))?;
+    Ok(())
+}
+
+fn add_token(db: &mut Db, session: SessionId, hash: &Hash, now: Timestamp) -> QueryResult<()> {
+    let row = TokenRow {
+        hash: hash.to_vec(),
+        session_id: Sql(session),
+        created_at: Sql(now),
+        replaced_at: None,
+        successor: None,
+    };
+    on!(db, |c| diesel::insert_into(refresh_tokens::table).values(&row).execute(c))?;
+    Ok(())
+}
+
+#[diesel::dsl::auto_type]
+fn with_successor(session: SessionId) -> _ {
+    let session: Sql<SessionId> = Sql(session);
+    refresh_tokens::table.filter(refresh_tokens::session_id.eq(session)).filter(refresh_tokens::successor.is_not_null())
+}
+
+/// Holds the session of the token until the transaction ends. SQLite has one writer anyway.
+fn lock(db: &mut Db, presented: &Hash) -> QueryResult<()> {
+    if let Db::Postgres(c) = db {
+        let session = refresh_tokens::table
+            .filter(refresh_tokens::hash.eq(presented.as_slice()))
+            .select(refresh_tokens::session_id)
+            .into_boxed::<diesel::pg::Pg>();
+        let _: Option<SessionId> = sessions::table
+            .filter(sessions::id.eq_any(session))
+            .select(sessions::id)
+            .for_update()
+            .first(c)
+            .optional()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! auth through its RPCs, on SQLite in this process and on PostgreSQL over TCP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod eml;
+mod facts;
+mod mail_server;
+mod mailing;
+mod passwords;
+mod purging;
+mod refreshing;
+mod registering;
+mod signing_in;
+mod superadmins;
+mod tenancy;
+mod tokens;
+mod users;
+mod verifying;
+mod world;
+
+/// Runs each function twice: on SQLite, called in this process; on PostgreSQL, called over TCP.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let world = $crate::world::World::start(testkit::Database::sqlite("auth"), false).await;
+                    super::$name(&world).await;
+                    world.end().await;
+                }
+            )+
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let world = $crate::world::World::start(testkit::Database::postgres("auth"), true).await;
+                    super::$name(&world).await;
+                    world.end().await;
+                }
+            )+
+        }
+    };
+}
