@@ -1,4 +1,4 @@
-//! Messages that a change must cause, written in the change's own transaction. A [`relay`](crate::outbox::relay)
+//! Messages that a change must cause, written in the change's own transaction. A [`relay()`]
 //! publishes them, at least once each.
 
 mod relay;
