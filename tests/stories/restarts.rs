@@ -8,7 +8,8 @@ use testkit::{Layout, Program, eventually};
 crate::on_both_stacks!(a_campaign_survives_kills, an_import_survives_kills);
 
 /// Short leases and sweeps: what recovers is the same, only sooner.
-const SOON: [(&str, &str); 4] = [
+const SOON: [(&str, &str); 5] = [
+    ("CALLFAIRY_POLL_SECONDS", "3"),
     ("CALLFAIRY_CALLS_PER_SECOND", "100"),
     ("CALLFAIRY_MAX_CONCURRENT_CALLS", "100"),
     ("CALLFAIRY_CLAIM_LEASE_SECONDS", "5"),

@@ -103,7 +103,11 @@ impl Client {
         send(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// Null: without a body.
     pub async fn put(&self, path: &str, body: Value) -> Answer {
+        if body.is_null() {
+            return send(self.request(Method::PUT, path)).await;
+        }
         send(self.request(Method::PUT, path).json(&body)).await
     }
 

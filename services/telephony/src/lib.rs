@@ -54,6 +54,7 @@ impl Config {
             max_concurrent: settings.calls.max_concurrent,
             per_second: settings.calls.per_second,
             lease: settings.calls.claim_lease,
+            poll: settings.calls.poll,
             sweep: settings.calls.sweep,
         };
         let organisations = Organisations::new(context.clients.tenancy.clone(), context.identity.clone());

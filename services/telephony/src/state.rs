@@ -33,6 +33,8 @@ pub struct CallSettings {
     pub per_second: u32,
     /// How long a claim holds.
     pub lease: Duration,
+    /// How often the provider is asked for a call that nothing is heard of.
+    pub poll: Duration,
     /// How often what fell silent is looked for.
     pub sweep: Duration,
 }

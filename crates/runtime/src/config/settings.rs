@@ -77,6 +77,8 @@ pub struct Calls {
     /// Begun in a second, over all organisations.
     pub per_second: u32,
     pub claim_lease: Duration,
+    /// Between two questions about a call that the provider has and says nothing of.
+    pub poll: Duration,
     pub sweep: Duration,
 }
 
@@ -242,6 +244,7 @@ impl Settings {
                 max_concurrent: values.get("CALLFAIRY_MAX_CONCURRENT_CALLS", parse::number(1..=1_000_000))?,
                 per_second: values.get("CALLFAIRY_CALLS_PER_SECOND", parse::number(1..=100_000))?,
                 claim_lease: values.get("CALLFAIRY_CLAIM_LEASE_SECONDS", parse::seconds(5..=600))?,
+                poll: values.get("CALLFAIRY_POLL_SECONDS", parse::seconds(1..=3_600))?,
                 sweep: values.get("CALLFAIRY_SWEEP_SECONDS", parse::seconds(1..=300))?,
             },
             superadmin: Superadmin {

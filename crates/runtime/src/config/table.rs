@@ -125,7 +125,8 @@ pub const SETTINGS: &[Setting] = &[
         "calls in flight at the provider at one time, over all organisations",
     ),
     open("CALLFAIRY_CALLS_PER_SECOND", "10", &[Telephony], "calls begun in a second, over all organisations"),
-    open("CALLFAIRY_CLAIM_LEASE_SECONDS", "30", &[Telephony], "how long a worker's claim on a job holds"),
+    open("CALLFAIRY_CLAIM_LEASE_SECONDS", "30", &[Telephony, Worker], "how long a worker's claim on a job holds"),
+    open("CALLFAIRY_POLL_SECONDS", "120", &[Telephony], "how often the provider is asked for a call without news"),
     open("CALLFAIRY_SWEEP_SECONDS", "10", &[Telephony], "how often forgotten jobs are looked for"),
     // People
     open(

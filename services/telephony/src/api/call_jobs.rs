@@ -39,8 +39,8 @@ impl access::CallJobs for CallJobs {
     async fn report_send(&self, call: Call<rpc::ReportSend>) -> std::result::Result<Empty, Problem> {
         let id: AttemptId = call.request.attempt_id.id("attempt_id")?;
         let dice = rand::random::<f64>();
-        let request = call.request;
-        self.0.pool.write(move |db| send::report(db, id, &request, dice)).await?;
+        let (request, settings) = (call.request, self.0.calls.clone());
+        self.0.pool.write(move |db| send::report(db, id, &request, dice, &settings)).await?;
         Ok(Empty {})
     }
 
@@ -65,8 +65,8 @@ impl access::CallJobs for CallJobs {
 
     async fn report_lookup(&self, call: Call<rpc::ReportLookup>) -> std::result::Result<Empty, Problem> {
         let id: AttemptId = call.request.attempt_id.id("attempt_id")?;
-        let report = call.request.report;
-        self.0.pool.write(move |db| lookup::answer(db, id, report.as_ref())).await?;
+        let (report, settings) = (call.request.report, self.0.calls.clone());
+        self.0.pool.write(move |db| lookup::answer(db, id, report.as_ref(), &settings)).await?;
         Ok(Empty {})
     }
 

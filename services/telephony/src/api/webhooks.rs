@@ -13,6 +13,7 @@ use db::Db;
 use proto::rpc::provider_webhooks as rpc;
 use proto::types::Detail;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use voice::{CallDetail, LiveEvent, WebhookEvent};
 
 #[derive(Debug)]
@@ -34,24 +35,25 @@ impl access::ProviderWebhooks for ProviderWebhooks {
         let event = voice::bland::parse_webhook(&request.body);
         let event = event.map_err(|error| Problem::field("body", error.to_string()))?;
         let key: [u8; 32] = Sha256::digest(&request.body).into();
-        let write = move |db: &mut Db| take(db, organisation, &key, &event);
+        let poll = self.0.calls.poll;
+        let write = move |db: &mut Db| take(db, organisation, &key, &event, poll);
         self.0.pool.write(write).await?;
         Ok(Detail { detail: "received".into() })
     }
 }
 
-fn take(db: &mut Db, organisation: OrganisationId, key: &[u8; 32], event: &WebhookEvent) -> Result<()> {
+fn take(db: &mut Db, organisation: OrganisationId, key: &[u8; 32], event: &WebhookEvent, poll: Duration) -> Result<()> {
     let now = db.now()?;
     if !webhook_inbox::take(db, organisation, key, now)? {
         return Ok(()); // seen before
     }
     match event {
-        WebhookEvent::PostCall(detail) => post_call(db, organisation, detail),
+        WebhookEvent::PostCall(detail) => post_call(db, organisation, detail, poll),
         WebhookEvent::Live(live) => live_event(db, organisation, live),
     }
 }
 
-fn post_call(db: &mut Db, organisation: OrganisationId, detail: &CallDetail) -> Result<()> {
+fn post_call(db: &mut Db, organisation: OrganisationId, detail: &CallDetail, poll: Duration) -> Result<()> {
     let now = db.now()?;
     let Some(found) = report::attempt_of(db, detail.attempt_id, &detail.provider_call_id)? else {
         tracing::warn!(%organisation, provider_call = %detail.provider_call_id, "a webhook for a call that is not ours");
@@ -63,7 +65,7 @@ fn post_call(db: &mut Db, organisation: OrganisationId, detail: &CallDetail) -> 
         tracing::warn!(%organisation, call = %call.id, "a webhook for another organisation's call");
         return Ok(());
     }
-    report::apply(db, &mut call, attempt, &detail.clone().into(), Cause::ProviderEvent, now)
+    report::apply(db, &mut call, attempt, &detail.clone().into(), poll, &Happening::new(Cause::ProviderEvent), now)
 }
 
 fn live_event(db: &mut Db, organisation: OrganisationId, live: &LiveEvent) -> Result<()> {

@@ -14,9 +14,6 @@ const LOOKUPS: [Duration; 5] = [
     Duration::from_secs(600),
 ];
 
-/// A call that was accepted and then not heard of is asked for at this pace.
-pub const POLL: Duration = Duration::from_secs(120);
-
 /// How long to wait after `failures` failures in a row: a random time (`dice` is 0 to 1) up to a limit that doubles,
 /// so that what failed together does not come back together.
 pub fn retry_after(failures: u32, dice: f64) -> Duration {

@@ -4,9 +4,11 @@ use crate::domain::backoff;
 use crate::domain::ids::{AttemptId, CallId};
 use crate::error::Result;
 use crate::pipeline::{report, send};
+use crate::state::CallSettings;
 use crate::store::attempts::{self, AttemptRow, AttemptState};
 use crate::store::call_events::Cause;
 use crate::store::calls::{self, CallRow};
+use crate::store::transitions::Happening;
 use db::{Db, Sql};
 use proto::jobs::CallReport;
 
@@ -20,14 +22,14 @@ pub fn find(db: &mut Db, id: CallId) -> Result<Option<(CallRow, AttemptRow)>> {
 }
 
 /// What the provider answered; `None`: it knows no such call.
-pub fn answer(db: &mut Db, id: AttemptId, found: Option<&CallReport>) -> Result<()> {
+pub fn answer(db: &mut Db, id: AttemptId, found: Option<&CallReport>, settings: &CallSettings) -> Result<()> {
     let now = db.now()?;
     let Some((mut call, mut attempt)) = send::lock(db, id)? else { return Ok(()) };
     if !matches!(attempt.state, AttemptState::Accepted | AttemptState::Unknown) {
         return Ok(());
     }
     if let Some(found) = found {
-        return report::apply(db, &mut call, attempt, found, Cause::LookedUp, now);
+        return report::apply(db, &mut call, attempt, found, settings.poll, &Happening::new(Cause::LookedUp), now);
     }
     attempt.lookups += 1;
     let next = u32::try_from(attempt.lookups).ok().and_then(backoff::lookup_after);

@@ -15,14 +15,16 @@ use callfairy_core::Timestamp;
 use db::diesel::prelude::*;
 use db::{Db, Json, Sql, diesel, on, outbox};
 use proto::jobs::CallReport;
+use std::time::Duration;
 
-/// Applies a report to a locked attempt and its call. States are ranked: what comes late or twice changes nothing.
+/// Applies a report to a locked attempt and its call; without further news the provider is asked after `poll`. States are ranked: what comes late or twice changes nothing.
 pub fn apply(
     db: &mut Db,
     call: &mut CallRow,
     mut attempt: AttemptRow,
     report: &CallReport,
-    cause: Cause,
+    poll: Duration,
+    what: &Happening,
     now: Timestamp,
 ) -> Result<()> {
     if !attempt.state.is_live() || attempt.state == AttemptState::Intent {
@@ -34,12 +36,12 @@ pub fn apply(
     attempt.raw = serde_json::from_str(&report.raw).ok().map(Json).or(attempt.raw);
     attempt.updated_at = Sql(now);
     let status = report::status(report);
-    let what = Happening::new(cause).attempt(attempt.number);
+    let what = what.clone().attempt(attempt.number);
     if !status.is_final() {
         // The provider has it, so it is not unknown any more; and it is news, so the next poll can wait.
         attempt.state = AttemptState::Accepted;
         attempt.lookups = 0;
-        attempt.lookup_at = Some(Sql(now.plus(crate::domain::backoff::POLL)));
+        attempt.lookup_at = Some(Sql(now.plus(poll)));
         attempts::save(db, &attempt)?;
         if call.needs_review {
             review_is_over(db, call)?;

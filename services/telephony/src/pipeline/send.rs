@@ -54,7 +54,13 @@ pub fn begin(db: &mut Db, id: AttemptId, epoch: i64, settings: &CallSettings) ->
 }
 
 /// Writes what the POST came to. A report for an attempt that is decided by now changes nothing.
-pub fn report(db: &mut Db, id: AttemptId, request: &ReportSendRequest, dice: f64) -> Result<()> {
+pub fn report(
+    db: &mut Db,
+    id: AttemptId,
+    request: &ReportSendRequest,
+    dice: f64,
+    settings: &CallSettings,
+) -> Result<()> {
     let now = db.now()?;
     let Some((mut call, mut attempt)) = lock(db, id)? else { return Ok(()) };
     // Whoever was paused behind the fence still tells the truth about the world: an attempt that was given up as
@@ -67,7 +73,7 @@ pub fn report(db: &mut Db, id: AttemptId, request: &ReportSendRequest, dice: f64
         attempt.message = Some(request.message.clone());
     }
     match request.result() {
-        SendResult::Accepted => accepted(db, &mut call, attempt, &request.provider_call_id, now),
+        SendResult::Accepted => accepted(db, &mut call, attempt, &request.provider_call_id, settings.poll, now),
         SendResult::Refused => refused(db, &mut call, attempt, request, now),
         SendResult::Unknown | SendResult::Unspecified => unknown(db, &mut call, attempt, now),
         SendResult::NotSent => not_dialed(db, &mut call, attempt, None, dice, now),
@@ -87,12 +93,13 @@ fn accepted(
     call: &mut CallRow,
     mut attempt: AttemptRow,
     provider_call_id: &str,
+    poll: Duration,
     now: Timestamp,
 ) -> Result<()> {
     attempt.state = AttemptState::Accepted;
     attempt.provider_call_id = Some(provider_call_id.to_owned());
     attempt.lookups = 0;
-    attempt.lookup_at = Some(Sql(now.plus(backoff::POLL)));
+    attempt.lookup_at = Some(Sql(now.plus(poll)));
     attempts::save(db, &attempt)?;
     let what = Happening::new(Cause::ProviderAccepted).attempt(attempt.number);
     if call.status == CallStatus::Unknown {
