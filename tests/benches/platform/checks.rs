@@ -1,0 +1,171 @@
+//! What a check costs in a process that knows its caller: the token, and the permission.
+
+use crate::Extent;
+use crate::report::{Aim, Row, Table};
+use access::{
+    ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, ISSUER, InternalKey, KeySource, PermissionSet, Relation, Snapshot,
+    SnapshotSource, Snapshots, TokenVerifier, VerificationKeys,
+};
+use anyhow::{Context as _, Result, ensure};
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use callfairy_core::{Clock as _, OrganisationId, Problem, SystemClock, UserId};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use proto::Permission;
+use proto::auth::SigningKey;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Users, each in an organisation: more than a processor's nearest cache holds.
+const USERS: usize = 1_000;
+/// Between two looks at the clock; a snapshot lives for a second.
+const CHECKS: u32 = 20_000;
+const PERMISSION_CHECK: Aim = Aim::AtMost(100.0);
+/// Of the key that tokens are signed with.
+const SEED: [u8; 32] = [7; 32];
+const KEY_ID: &str = "bench";
+
+pub async fn measure(extent: Extent) -> Result<Table> {
+    Ok(Table {
+        title: "a check in process".to_owned(),
+        unit: "ns",
+        rows: vec![
+            Row::new("cached snapshot and the decision", permission(extent.time).await?).aim(PERMISSION_CHECK),
+            Row::new("token that was verified before", token(extent.time).await?),
+        ],
+        note: "One thread, of 1,000 users in turn.",
+    })
+}
+
+struct Everything;
+
+#[async_trait]
+impl SnapshotSource for Everything {
+    async fn snapshot(&self, _: UserId, _: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+        Ok(Snapshot {
+            user_is_active: true,
+            is_superadmin: false,
+            organisation_exists: true,
+            relation: Relation::Agent,
+            permissions: PermissionSet::grantable(),
+        })
+    }
+}
+
+/// The guard's own rule is private to it; it asks the same.
+fn allowed(snapshot: &Snapshot, permission: Permission) -> bool {
+    snapshot.user_is_active
+        && snapshot.organisation_exists
+        && (snapshot.is_superadmin
+            || (snapshot.relation != Relation::None && snapshot.permissions.contains(permission)))
+}
+
+async fn permission(time: Duration) -> Result<f64> {
+    let snapshots = Snapshots::new(Arc::new(Everything));
+    let keys: Vec<_> = (0..USERS).map(|_| (UserId::new(), Some(OrganisationId::new()))).collect();
+    let mut meter = Meter::new(time);
+    while meter.goes_on() {
+        for (user, organisation) in &keys {
+            snapshots.get(*user, *organisation).await.map_err(|problem| anyhow::anyhow!("{problem:?}"))?;
+        }
+        let began = Instant::now();
+        let mut passed = 0;
+        for key in keys.iter().cycle().take(CHECKS as usize) {
+            let snapshot = snapshots.cached(black_box(key));
+            passed += u32::from(snapshot.is_some_and(|snapshot| allowed(&snapshot, black_box(Permission::MakeCalls))));
+        }
+        meter.add(began.elapsed());
+        ensure!(passed == CHECKS, "{passed} of {CHECKS} checks passed");
+    }
+    meter.nanoseconds()
+}
+
+struct OneKey(SigningKey);
+
+#[async_trait]
+impl KeySource for OneKey {
+    async fn keys(&self) -> Result<Vec<SigningKey>, Problem> {
+        Ok(vec![self.0.clone()])
+    }
+}
+
+async fn token(time: Duration) -> Result<f64> {
+    let public = ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key();
+    let key = SigningKey {
+        kty: "OKP".to_owned(),
+        crv: "Ed25519".to_owned(),
+        kid: KEY_ID.to_owned(),
+        r#use: "sig".to_owned(),
+        alg: "EdDSA".to_owned(),
+        x: BASE64_URL_SAFE_NO_PAD.encode(public.as_bytes()),
+    };
+    let keys = VerificationKeys::new(Arc::new(OneKey(key)));
+    let verifier = TokenVerifier::new(keys, InternalKey::new(&[1; 32], []), Arc::new(SystemClock));
+    let tokens = (0..USERS).map(|_| signed(UserId::new())).collect::<Result<Vec<_>>>()?;
+    let mut meter = Meter::new(time);
+    for token in &tokens {
+        verifier.verify(token).await.ok().context("a token was refused")?;
+    }
+    while meter.goes_on() {
+        let began = Instant::now();
+        let mut passed = 0;
+        for token in tokens.iter().cycle().take(CHECKS as usize) {
+            passed += u32::from(verifier.verify(black_box(token)).await.is_ok());
+        }
+        meter.add(began.elapsed());
+        ensure!(passed == CHECKS, "{passed} of {CHECKS} tokens passed");
+    }
+    meter.nanoseconds()
+}
+
+fn signed(user: UserId) -> Result<String> {
+    // PKCS #8 of an Ed25519 key (RFC 8410) is this and the seed.
+    const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let now = SystemClock.now().get().as_second();
+    let claims = AccessClaims {
+        iss: ISSUER.to_owned(),
+        aud: AUDIENCE.to_owned(),
+        sub: user,
+        sid: Uuid::now_v7(),
+        jti: Uuid::now_v7(),
+        iat: now,
+        exp: now + 3_600,
+    };
+    let header = Header {
+        typ: Some(ACCESS_TOKEN_TYPE.to_owned()),
+        kid: Some(KEY_ID.to_owned()),
+        ..Header::new(Algorithm::EdDSA)
+    };
+    let key = EncodingKey::from_ed_der(&[PREFIX.as_slice(), SEED.as_slice()].concat());
+    Ok(jsonwebtoken::encode(&header, &claims, &key)?)
+}
+
+/// Times [`CHECKS`] at a time, until it was long enough.
+struct Meter {
+    until: Instant,
+    batches: Vec<Duration>,
+}
+
+impl Meter {
+    fn new(time: Duration) -> Self {
+        Self { until: Instant::now() + time, batches: vec![] }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.batches.is_empty() || Instant::now() < self.until
+    }
+
+    fn add(&mut self, batch: Duration) {
+        self.batches.push(batch);
+    }
+
+    /// Of one check, in the middle batch.
+    fn nanoseconds(mut self) -> Result<f64> {
+        self.batches.sort_unstable();
+        let middle = self.batches.get(self.batches.len() / 2).context("nothing was measured")?;
+        Ok(middle.as_secs_f64() * 1e9 / f64::from(CHECKS))
+    }
+}
