@@ -27,11 +27,10 @@ pub(super) struct Session {
     queue: String,
     prefetch: usize,
     events: SelectAll<BoxStream<'static, Event>>,
-    /// The first, and those that were added because pausing messages took the place of others.
-    consumers: Vec<ShortString>,
+    /// The first, and those that joined because pausing messages took the place of others; each with its limit of
+    /// unsettled messages.
+    consumers: Vec<(ShortString, usize)>,
     cancelled: Vec<ShortString>,
-    /// How many unsettled messages the broker allows all consumers together.
-    capacity: usize,
     /// For how many checks nothing was delivered.
     quiet: u32,
     pub(super) pauses: Arc<Pauses>,
@@ -65,7 +64,6 @@ impl Session {
             events: select_all([]),
             consumers: Vec::new(),
             cancelled: Vec::new(),
-            capacity: 0,
             quiet: 0,
             pauses: Arc::default(),
         };
@@ -90,23 +88,24 @@ impl Session {
         }
     }
 
-    /// To be called every second, with whether a handler waits for a message. Not every consumer that is no more hears
-    /// of it: when a queue is deleted and at once declared again, its consumers stay connected and receive nothing.
+    /// To be called every second, with whether a handler waits for a message.
     pub(super) async fn check(&mut self, waiting: bool) -> Result<(), Failure> {
         self.link.check()?;
-        if !waiting || self.pauses.count.load(Ordering::SeqCst) > 0 {
+        let paused = self.pauses.count.load(Ordering::SeqCst);
+        self.leave_room(paused).await?;
+        self.quiet = if waiting && paused == 0 { self.quiet + 1 } else { 0 };
+        if self.quiet > 0 && self.quiet.is_multiple_of(QUIET_CHECKS) { self.check_deliveries().await } else { Ok(()) }
+    }
+
+    /// Not every consumer that is no more hears of it: when a queue is deleted and at once declared again, its
+    /// consumers stay connected and receive nothing.
+    async fn check_deliveries(&mut self) -> Result<(), Failure> {
+        let options = QueueDeclareOptions::durable().passive();
+        let declare = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
+        if within("count messages", declare).await?.message_count() == 0 {
             self.quiet = 0;
-            return Ok(());
-        }
-        self.quiet += 1;
-        if self.quiet.is_multiple_of(QUIET_CHECKS) {
-            let options = QueueDeclareOptions::durable().passive();
-            let declare = self.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
-            if within("count messages", declare).await?.message_count() == 0 {
-                self.quiet = 0;
-            } else if self.quiet > QUIET_CHECKS {
-                return Err(Failure::of_call("consume", "the queue has messages and delivers none"));
-            }
+        } else if self.quiet > QUIET_CHECKS {
+            return Err(Failure::of_call("consume", "the queue has messages and delivers none"));
         }
         Ok(())
     }
@@ -115,15 +114,27 @@ impl Session {
     /// limit cannot change, so another consumer joins. It is no larger than need be, so as not to hoard messages.
     pub(super) async fn make_room(&mut self) -> Result<(), Failure> {
         let paused = self.pauses.count.load(Ordering::SeqCst);
-        let most = self.prefetch + MAX_PAUSED;
-        if paused == 0 {
-            self.cancel_from(1).await?;
-            self.capacity = self.prefetch;
-        } else if self.capacity < self.prefetch + paused && self.capacity < most {
-            let more = self.prefetch.max(paused).min(most - self.capacity);
+        let (capacity, most) = (self.capacity(), self.prefetch + MAX_PAUSED);
+        if capacity < self.prefetch + paused && capacity < most {
+            let more = self.prefetch.max(paused).min(most - capacity);
             self.add_consumer(u16::try_from(more).unwrap_or(u16::MAX)).await?;
         }
         Ok(())
+    }
+
+    /// Ends the last consumer that joined when far fewer messages pause than it was for. One at a time: the broker takes
+    /// back what is on its way to a consumer that ends, and that counts as a delivery.
+    async fn leave_room(&mut self, paused: usize) -> Result<(), Failure> {
+        match self.consumers.last() {
+            Some((_, limit)) if self.capacity() - limit >= self.prefetch + 2 * paused => {
+                self.cancel_from(self.consumers.len() - 1).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        self.consumers.iter().map(|(_, limit)| limit).sum()
     }
 
     async fn add_consumer(&mut self, limit: u16) -> Result<(), Failure> {
@@ -133,15 +144,14 @@ impl Session {
         let consumer =
             within("consume", self.channel.basic_consume(self.queue.as_str().into(), "".into(), options, table))
                 .await?;
-        self.consumers.push(consumer.tag());
+        self.consumers.push((consumer.tag(), limit.into()));
         self.events.push(events(consumer));
-        self.capacity += usize::from(limit);
         Ok(())
     }
 
     /// Ends all consumers but the first few. What they have received already still comes.
     async fn cancel_from(&mut self, first: usize) -> Result<(), Failure> {
-        for tag in self.consumers.split_off(first) {
+        for (tag, _) in self.consumers.split_off(first).into_iter().rev() {
             self.cancelled.push(tag.clone());
             within("cancel", self.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
         }
@@ -150,8 +160,9 @@ impl Session {
 
     /// Takes nothing more: pauses end, and what no handler has begun goes back.
     pub(super) async fn stop_taking(&mut self) -> Result<(), Failure> {
-        self.pauses.over.cancel();
         self.cancel_from(0).await?;
+        // Not sooner, or the messages that paused would come back here.
+        self.pauses.over.cancel();
         let gone = timeout(CALL_DEADLINE, async {
             while let Some(event) = self.events.next().await {
                 if let Event::Delivery(delivery) = event {

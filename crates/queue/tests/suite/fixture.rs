@@ -30,7 +30,10 @@ pub async fn embedded<F: Future<Output = ()> + Send + 'static>(test: fn(Queue) -
 
 pub async fn rabbitmq<F: Future<Output = ()> + Send + 'static>(test: fn(Queue) -> F) {
     let config = config();
-    with_broker(&config, test(Queue::rabbitmq(config.clone()).unwrap())).await;
+    let queue = Queue::rabbitmq(config.clone()).unwrap();
+    // Declares the queues. The broker nacks what is published while another connection declares the same queue.
+    assert_eq!(queue.dead_letters(1).await, Ok(vec![]));
+    with_broker(&config, test(queue)).await;
 }
 
 /// A prefix of its own on the test broker.
