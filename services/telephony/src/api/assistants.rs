@@ -77,7 +77,7 @@ impl access::Assistants for Assistants {
             }
         }
         let update = move |db: &mut db::Db| -> Result<_> {
-            let Some(mut row) = assistants::find(db, &scope, id)? else { return Err(Problem::not_found().into()) };
+            let Some(mut row) = assistants::lock(db, &scope, id)? else { return Err(Problem::not_found().into()) };
             change(&mut row, &request);
             row.updated_at = Sql(now);
             if !assistants::save(db, &scope, &row)? {

@@ -32,6 +32,17 @@ pub fn find(db: &mut Db, scope: &OrgScope, id: AssistantId) -> QueryResult<Optio
         .optional())
 }
 
+/// The assistant, locked until the transaction ends.
+pub fn lock(db: &mut Db, scope: &OrgScope, id: AssistantId) -> QueryResult<Option<AssistantRow>> {
+    let assistant = assistants::table
+        .filter(assistants::organisation_id.eq(Sql(scope.organisation_id())))
+        .filter(assistants::id.eq(Sql(id)));
+    match db {
+        Db::Postgres(c) => assistant.select(AssistantRow::as_select()).for_update().first(c).optional(),
+        Db::Sqlite(c) => assistant.select(AssistantRow::as_select()).first(c).optional(),
+    }
+}
+
 /// A page, newest first.
 pub fn page(db: &mut Db, scope: &OrgScope, page: &Page<AssistantId>) -> QueryResult<Vec<AssistantRow>> {
     on!(db, |c| {
