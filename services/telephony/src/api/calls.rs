@@ -35,7 +35,9 @@ impl access::Calls for Calls {
         let order = Order::parse(&request, now)?;
         let create = move |db: &mut Db| {
             key.run(db, now, |db| {
-                let row = order.clone().into_call(db, &scope, &request)?.row(&scope, now);
+                // By the clock that claims go by: a call must not seem early to its own message.
+                let now = db.now()?;
+                let row = order.clone().into_call(db, &scope, &request, now)?.row(&scope, now);
                 calls::insert(db, &row)?;
                 call_events::insert(db, &[CallEventRow::new(&scope, row.id.0, row.status, Cause::Accepted, now)])?;
                 stream::add(db, scope.organisation_id(), Subject::Call(row.id.0), now)?;
@@ -152,7 +154,6 @@ struct Order {
     contact: Option<ContactId>,
     assistant: Option<AssistantId>,
     scheduled_at: Option<Timestamp>,
-    due_at: Timestamp,
 }
 
 impl Order {
@@ -174,12 +175,11 @@ impl Order {
         if scheduled_at.is_some_and(|at| at > now.plus(MAX_AHEAD)) {
             return Err(Problem::field("scheduled_at", "is more than a year ahead"));
         }
-        let due_at = scheduled_at.unwrap_or(now).max(now);
-        Ok(Self { phone_number, contact, assistant, scheduled_at, due_at })
+        Ok(Self { phone_number, contact, assistant, scheduled_at })
     }
 
     /// Reads contact and assistant; what the request says itself overrules the assistant.
-    fn into_call(self, db: &mut Db, scope: &OrgScope, request: &CreateCallRequest) -> Result<NewCall> {
+    fn into_call(self, db: &mut Db, scope: &OrgScope, request: &CreateCallRequest, now: Timestamp) -> Result<NewCall> {
         let phone_number = match (self.phone_number, self.contact) {
             (Some(number), _) => number,
             (None, Some(id)) => {
@@ -208,7 +208,7 @@ impl Order {
             script,
             metadata: request.metadata.clone(),
             scheduled_at: self.scheduled_at,
-            due_at: Some(self.due_at),
+            due_at: Some(self.scheduled_at.unwrap_or(now).max(now)),
         })
     }
 }
