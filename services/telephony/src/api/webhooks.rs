@@ -34,7 +34,9 @@ impl access::ProviderWebhooks for ProviderWebhooks {
         }
         let event = voice::bland::parse_webhook(&request.body);
         let event = event.map_err(|error| Problem::field("body", error.to_string()))?;
-        let key: [u8; 32] = Sha256::digest(&request.body).into();
+        // With the organisation: what one sends cannot stand in the way of another's.
+        let key = Sha256::new().chain_update(organisation.as_bytes()).chain_update(&request.body);
+        let key: [u8; 32] = key.finalize().into();
         let poll = self.0.calls.poll;
         let write = move |db: &mut Db| take(db, organisation, &key, &event, poll);
         self.0.pool.write(write).await?;
