@@ -91,6 +91,7 @@ CREATE INDEX calls_page_status ON calls (organisation_id, status, id DESC);
 CREATE INDEX calls_due ON calls (due_at) WHERE status = 'queued' AND due_at IS NOT NULL;
 CREATE INDEX calls_held ON calls (campaign_id, id) WHERE status = 'queued' AND due_at IS NULL;
 CREATE INDEX calls_released ON calls (campaign_id) WHERE status = 'queued' AND due_at IS NOT NULL;
+CREATE INDEX calls_unrecorded ON calls (rung_at) WHERE recording_source IS NOT NULL AND NOT recorded;
 CREATE INDEX calls_active_number ON calls (organisation_id, phone_number)
   WHERE status IN ('dialing', 'ringing', 'in_progress', 'unknown');
 

@@ -32,8 +32,8 @@ impl access::CallJobs for CallJobs {
     async fn begin_send(&self, call: Call<rpc::BeginSend>) -> std::result::Result<Empty, Problem> {
         let id: AttemptId = call.request.attempt_id.id("attempt_id")?;
         let (epoch, settings) = (call.request.epoch, self.0.calls.clone());
-        self.0.pool.write(move |db| send::begin(db, id, epoch, &settings)).await?;
-        Ok(Empty {})
+        let begun = self.0.pool.write(move |db| send::begin(db, id, epoch, &settings)).await?;
+        begun.then_some(Empty {}).ok_or_else(|| Problem::conflict("the claim is no longer yours"))
     }
 
     async fn report_send(&self, call: Call<rpc::ReportSend>) -> std::result::Result<Empty, Problem> {

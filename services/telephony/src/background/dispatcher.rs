@@ -62,7 +62,10 @@ async fn round(state: &State, holder: &str) -> Result<bool> {
     let open = state.pool.read(|db| -> Result<_> { Ok(campaigns::open(db, MAX_CAMPAIGNS)?) }).await?;
     for (organisation, id) in open {
         let scope = SystemScope::for_background_work().organisation(organisation);
-        state.pool.write(move |db| tend(db, &scope, id)).await?;
+        if let Err(error) = state.pool.write(move |db| tend(db, &scope, id)).await {
+            // The others go on.
+            tracing::warn!(%error, campaign = %id, "a campaign cannot be tended, and will be tried again");
+        }
     }
     Ok(true)
 }
@@ -81,8 +84,8 @@ pub fn tend(db: &mut Db, scope: &OrgScope, id: CampaignId) -> Result<()> {
             if !campaign.filled {
                 fill(db, scope, &mut campaign, now)?;
             }
-            release(db, &mut campaign, now)?;
-            if is_over(db, &campaign)? {
+            release(db, scope, &mut campaign, now)?;
+            if is_over(db, scope, &campaign)? {
                 campaign.status = CampaignStatus::Completed;
                 campaign.finished_at = Some(Sql(now));
             }
@@ -134,8 +137,9 @@ fn fill(db: &mut Db, scope: &OrgScope, campaign: &mut CampaignRow, now: Timestam
 }
 
 /// Releases as many calls as the pace and the room allow.
-fn release(db: &mut Db, campaign: &mut CampaignRow, now: Timestamp) -> Result<()> {
-    let going_on = campaign.active + calls::released(db, campaign.id.0)?;
+fn release(db: &mut Db, scope: &OrgScope, campaign: &mut CampaignRow, now: Timestamp) -> Result<()> {
+    // What is in doubt may be going on.
+    let going_on = campaign.active + calls::released(db, campaign.id.0)? + in_doubt(db, scope, campaign)?;
     let room = u32::try_from(i64::from(campaign.max_concurrent) - going_on).unwrap_or_default();
     let per_second = campaign.calls_per_second.unsigned_abs();
     let (count, next) = allowance(now, campaign.next_release_at.map(|t| t.0), per_second, room);
@@ -154,20 +158,20 @@ fn release(db: &mut Db, campaign: &mut CampaignRow, now: Timestamp) -> Result<()
 
 /// Cancels some of the calls that are not being dialed.
 fn cancel(db: &mut Db, scope: &OrgScope, id: CampaignId, now: Timestamp) -> Result<()> {
-    for call in calls::unclaimed(db, id, CHUNK)? {
-        let Some(mut call) = calls::lock(db, call)? else { continue };
-        let claimed = call.claimed_until.is_some_and(|until| until.0 > now);
-        if call.status == CallStatus::Queued && !claimed && call.organisation_id.0 == scope.organisation_id() {
-            advance(db, &mut call, CallStatus::Canceled, Happening::new(Cause::CampaignCancelled), now)?;
-        }
+    // All of them before the first counter: whoever holds one and waits for the campaign is passed over.
+    for mut call in calls::lock_unclaimed(db, scope, id, CHUNK)? {
+        advance(db, &mut call, CallStatus::Canceled, Happening::new(Cause::CampaignCancelled), now)?;
     }
     Ok(())
 }
 
 /// Nothing is left to do but what people decide.
-fn is_over(db: &mut Db, campaign: &CampaignRow) -> Result<bool> {
-    if !campaign.filled || campaign.queued > 0 || campaign.active > 0 {
-        return Ok(false);
-    }
-    Ok(campaign.unknown == 0 || !calls::in_doubt(db, campaign.id.0)?)
+fn is_over(db: &mut Db, scope: &OrgScope, campaign: &CampaignRow) -> Result<bool> {
+    let is_idle = campaign.filled && campaign.queued == 0 && campaign.active == 0;
+    Ok(is_idle && in_doubt(db, scope, campaign)? == 0)
+}
+
+/// Most campaigns have no such call, and are not asked.
+fn in_doubt(db: &mut Db, scope: &OrgScope, campaign: &CampaignRow) -> Result<i64> {
+    if campaign.unknown == 0 { Ok(0) } else { Ok(calls::in_doubt(db, scope, campaign.id.0)?) }
 }

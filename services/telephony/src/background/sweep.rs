@@ -13,6 +13,9 @@ use std::time::Duration;
 const SILENCE: Duration = Duration::from_secs(30);
 /// A lookup whose message was sent is asked for again after this.
 const LOOKUP_SILENCE: Duration = Duration::from_secs(60);
+/// A recording whose message was sent this long ago, and that is not copied, is rung again. Copying takes its time, and
+/// the queue tries a message several times.
+const RECORDING_SILENCE: Duration = Duration::from_secs(600);
 /// Rows that one sweep takes of each kind; the next takes the rest.
 const BATCH: i64 = 1_000;
 
@@ -36,7 +39,10 @@ pub async fn run(state: State, shutdown: Shutdown) -> Result<()> {
 pub async fn sweep(state: &State) -> Result<()> {
     let lapsed = state.pool.read(|db| -> Result<_> { Ok(attempts::lapsed(db, BATCH)?) }).await?;
     for id in lapsed {
-        state.pool.write(move |db| lapse::lapse(db, id)).await?;
+        if let Err(error) = state.pool.write(move |db| lapse::lapse(db, id)).await {
+            // The others go on.
+            tracing::warn!(%error, attempt = %id, "a claim that ran out cannot be ended, and will be tried again");
+        }
     }
     let rung = state.pool.write(ring).await?;
     if rung > 0 {
@@ -59,6 +65,7 @@ fn ring(db: &mut Db) -> Result<usize> {
     let place = |id: CallId| jobs::place(id, Duration::ZERO);
     let mut messages: Vec<_> = calls::ring_again(db, SILENCE, BATCH)?.into_iter().map(place).collect();
     messages.extend(attempts::due_lookups(db, LOOKUP_SILENCE, BATCH)?.into_iter().map(jobs::look_up));
+    messages.extend(calls::ring_recordings_again(db, RECORDING_SILENCE, BATCH)?.into_iter().map(jobs::record));
     messages.extend(imports::ring_again(db, SILENCE, BATCH)?.into_iter().map(jobs::import));
     let count = messages.len();
     outbox::add_all(db, messages)?;

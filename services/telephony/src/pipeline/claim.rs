@@ -52,12 +52,17 @@ pub fn claim(
         calls::set_due(db, id, None, now)?; // the campaign releases it again when it goes on
         return Ok(None);
     }
+    // One claim for a number at a time, or two at the same moment would not see each other.
+    calls::lock_number(db, scope, &call.phone_number)?;
+    // In this order: a call that ends with a wish not to be called again ends and suppresses in one commit.
+    let number_is_busy = calls::number_is_busy(db, scope, &call.phone_number, id)?;
+    let suppressed = suppressions::reason(db, scope, &call.phone_number)?;
     let mut facts = Facts {
         now,
         phone_number: &call.phone_number,
         organisation_is_active,
-        suppressed: suppressions::reason(db, scope, &call.phone_number)?,
-        number_is_busy: calls::number_is_busy(db, scope, &call.phone_number, id)?,
+        suppressed,
+        number_is_busy,
         full_until: None,
     };
     let mut verdict = gate::decide(&facts);

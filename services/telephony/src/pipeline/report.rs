@@ -8,7 +8,7 @@ use crate::store::attempts::{AttemptRow, AttemptState};
 use crate::store::call_events::Cause;
 use crate::store::calls::{CallRow, Turn};
 use crate::store::schema::calls as table;
-use crate::store::transitions::{Happening, advance};
+use crate::store::transitions::{Happening, advance, note};
 use crate::store::{attempts, pacing, suppressions};
 use access::SystemScope;
 use callfairy_core::Timestamp;
@@ -17,7 +17,8 @@ use db::{Db, Json, Sql, diesel, on, outbox};
 use proto::jobs::CallReport;
 use std::time::Duration;
 
-/// Applies a report to a locked attempt and its call; without further news the provider is asked after `poll`. States are ranked: what comes late or twice changes nothing.
+/// Applies a report to a locked attempt and its call; without further news the provider is asked after `poll`. States
+/// are ranked: what comes late or twice changes nothing.
 pub fn apply(
     db: &mut Db,
     call: &mut CallRow,
@@ -43,22 +44,15 @@ pub fn apply(
         attempt.lookups = 0;
         attempt.lookup_at = Some(Sql(now.plus(poll)));
         attempts::save(db, &attempt)?;
-        if call.needs_review {
-            review_is_over(db, call)?;
+        let was_given_up = end_review(db, call)?;
+        advance(db, call, status, what, now)?;
+        if was_given_up {
             pacing::take_again(db)?;
         }
-        advance(db, call, status, what, now)?;
         return Ok(());
     }
     send::end(db, &mut attempt, AttemptState::Ended)?;
-    if call.needs_review {
-        review_is_over(db, call)?;
-    } else {
-        pacing::give_back(db)?;
-    }
-    write_outcome(db, call, report)?;
-    let what = Happening { detail: Some(report.error_message.clone()).filter(|m| !m.is_empty()), ..what };
-    advance(db, call, status, what, now)?;
+    write_outcome(db, call, report, now)?;
     if report::is_opt_out(report) {
         let scope = SystemScope::for_background_work().organisation(call.organisation_id.0);
         suppressions::add(db, &scope, &call.phone_number, "asked not to be called again", now)?;
@@ -66,10 +60,16 @@ pub fn apply(
     if !report.recording_url.is_empty() {
         outbox::add(db, jobs::record(call.id.0))?;
     }
+    let was_given_up = end_review(db, call)?;
+    let what = Happening { detail: Some(report.error_message.clone()).filter(|m| !m.is_empty()), ..what };
+    advance(db, call, status, what, now)?;
+    if !was_given_up {
+        pacing::give_back(db)?;
+    }
     Ok(())
 }
 
-fn write_outcome(db: &mut Db, call: &mut CallRow, report: &CallReport) -> Result<()> {
+fn write_outcome(db: &mut Db, call: &mut CallRow, report: &CallReport, now: Timestamp) -> Result<()> {
     let time = |t: Option<proto::Timestamp>| t.and_then(|t| t.instant("at").ok()).map(Sql);
     let text = |t: &str| Some(t.replace('\0', "")).filter(|t| !t.is_empty());
     let turns: Vec<_> = report
@@ -94,6 +94,8 @@ fn write_outcome(db: &mut Db, call: &mut CallRow, report: &CallReport) -> Result
             table::reason.eq(text(&report.error_message)),
             table::started_at.eq(time(report.started_at)),
             table::failures.eq(0),
+            // From here on the message that is waited for is the recording's.
+            table::rung_at.eq(Sql(now)),
         ))
         .execute(c))?;
     Ok(())
@@ -109,11 +111,14 @@ pub fn attempt_of(db: &mut Db, ours: Option<uuid::Uuid>, provider_call_id: &str)
     Ok(attempts::find_by_provider(db, provider_call_id)?)
 }
 
-/// The late news wins: nobody has to decide any more.
-fn review_is_over(db: &mut Db, call: &mut CallRow) -> Result<()> {
-    call.needs_review = false;
-    on!(db, |c| diesel::update(table::table.find(call.id)).set(table::needs_review.eq(false)).execute(c))?;
-    Ok(())
+/// The late news wins: nobody has to decide any more. Answers whether somebody had to; such a call gave its place back
+/// when it was given up.
+pub fn end_review(db: &mut Db, call: &mut CallRow) -> Result<bool> {
+    let was_given_up = std::mem::replace(&mut call.needs_review, false);
+    if was_given_up {
+        on!(db, |c| diesel::update(table::table.find(call.id)).set(table::needs_review.eq(false)).execute(c))?;
+    }
+    Ok(was_given_up)
 }
 
 /// A call that the provider does not know, after it was looked for often enough: people decide.
@@ -124,10 +129,9 @@ pub fn give_up(db: &mut Db, call: &mut CallRow, mut attempt: AttemptRow, now: Ti
     attempts::save(db, &attempt)?;
     on!(db, |c| diesel::update(table::table.find(call.id)).set(table::needs_review.eq(true)).execute(c))?;
     call.needs_review = true;
-    pacing::give_back(db)?; // it waits for people, who may take days
     let what = Happening::new(Cause::NeedsReview).attempt(attempt.number);
     if !advance(db, call, CallStatus::Unknown, what.clone(), now)? {
-        crate::store::transitions::note(db, call, what, now)?;
+        note(db, call, what, now)?;
     }
-    Ok(())
+    Ok(pacing::give_back(db)?) // it waits for people, who may take days
 }

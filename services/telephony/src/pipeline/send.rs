@@ -2,18 +2,19 @@
 
 use crate::domain::backoff;
 use crate::domain::call_status::CallStatus;
+use crate::domain::campaign::CampaignStatus;
 use crate::domain::ids::AttemptId;
-use crate::error::{Error, Result};
-use crate::pipeline::jobs;
+use crate::error::Result;
+use crate::pipeline::{jobs, report};
 use crate::state::CallSettings;
 use crate::store::attempts::{self, AttemptRow, AttemptState};
 use crate::store::call_events::Cause;
 use crate::store::calls::{self, CallRow};
 use crate::store::schema::calls as table;
 use crate::store::transitions::{Happening, advance, note};
-use crate::store::{pacing, suppressions};
+use crate::store::{campaigns, pacing, suppressions};
 use access::SystemScope;
-use callfairy_core::{Problem, Timestamp};
+use callfairy_core::Timestamp;
 use db::diesel::prelude::*;
 use db::{Db, Sql, diesel, on, outbox};
 use proto::jobs::{ReportSendRequest, SendResult};
@@ -21,6 +22,9 @@ use std::time::Duration;
 
 /// While the account cannot dial, its calls come back at this pace.
 const ACCOUNT_BLOCKED: Duration = Duration::from_secs(300);
+
+/// However long the provider wants to be left alone.
+const LONGEST_SLOW_DOWN: Duration = Duration::from_secs(3_600);
 
 /// The attempt with its call, both locked: the call first, always.
 pub fn lock(db: &mut Db, id: AttemptId) -> Result<Option<(CallRow, AttemptRow)>> {
@@ -30,14 +34,25 @@ pub fn lock(db: &mut Db, id: AttemptId) -> Result<Option<(CallRow, AttemptRow)>>
     Ok(attempts::find(db, id)?.map(|attempt| (call, attempt)))
 }
 
-/// From `intent` to `sent`. Whoever gets `Ok` may POST, once.
-pub fn begin(db: &mut Db, id: AttemptId, epoch: i64, settings: &CallSettings) -> Result<()> {
+/// From `intent` to `sent`. Whoever gets `true` may POST, once. `false`: the claim is no longer theirs, or their
+/// campaign was held meanwhile, and then the claim is given back.
+pub fn begin(db: &mut Db, id: AttemptId, epoch: i64, settings: &CallSettings) -> Result<bool> {
     let now = db.now()?;
-    let lost = || Error::from(Problem::conflict("the claim is no longer yours"));
-    let (mut call, mut attempt) = lock(db, id)?.ok_or_else(lost)?;
+    let Some((mut call, mut attempt)) = lock(db, id)? else { return Ok(false) };
     let ours = attempt.state == AttemptState::Intent && attempt.epoch == epoch && call.epoch == epoch;
-    if !ours || attempt.lease_until.0 <= now {
-        return Err(lost());
+    if !ours || attempt.lease_until.0 <= now || !call.status.may_become(CallStatus::Dialing) {
+        return Ok(false);
+    }
+    // Locked, so that whoever is told that the campaign is paused sees no call begin after.
+    if let Some(campaign) = call.campaign_id
+        && campaigns::lock_status(db, campaign.0)? != Some(CampaignStatus::Running)
+    {
+        attempt.updated_at = Sql(now);
+        end(db, &mut attempt, AttemptState::Abandoned)?;
+        note(db, &call, Happening::new(Cause::HeldBack).attempt(attempt.number), now)?;
+        calls::set_due(db, call.id.0, None, now)?; // the campaign releases it again when it goes on
+        pacing::give_back(db)?;
+        return Ok(false);
     }
     attempt.state = AttemptState::Sent;
     attempt.sent_at = Some(Sql(now));
@@ -47,10 +62,7 @@ pub fn begin(db: &mut Db, id: AttemptId, epoch: i64, settings: &CallSettings) ->
     attempts::save(db, &attempt)?;
     call.attempts = attempt.number;
     on!(db, |c| diesel::update(table::table.find(call.id)).set(table::attempts.eq(call.attempts)).execute(c))?;
-    if !advance(db, &mut call, CallStatus::Dialing, Happening::new(Cause::Sent).attempt(attempt.number), now)? {
-        return Err(lost());
-    }
-    Ok(())
+    advance(db, &mut call, CallStatus::Dialing, Happening::new(Cause::Sent).attempt(attempt.number), now)
 }
 
 /// Writes what the POST came to. A report for an attempt that is decided by now changes nothing.
@@ -79,6 +91,7 @@ pub fn report(
         SendResult::NotSent => not_dialed(db, &mut call, attempt, None, dice, now),
         SendResult::SlowDown => {
             let wait = Some(Duration::from_secs(request.retry_after_seconds)).filter(|wait| !wait.is_zero());
+            let wait = wait.map(|wait| wait.min(LONGEST_SLOW_DOWN));
             not_dialed(db, &mut call, attempt, wait, dice, now)
         }
         SendResult::AccountBlocked => {
@@ -97,15 +110,18 @@ fn accepted(
     now: Timestamp,
 ) -> Result<()> {
     attempt.state = AttemptState::Accepted;
-    attempt.provider_call_id = Some(provider_call_id.to_owned());
+    attempt.provider_call_id = Some(provider_call_id.to_owned()).filter(|id| !id.is_empty());
     attempt.lookups = 0;
     attempt.lookup_at = Some(Sql(now.plus(poll)));
     attempts::save(db, &attempt)?;
     let what = Happening::new(Cause::ProviderAccepted).attempt(attempt.number);
-    if call.status == CallStatus::Unknown {
-        advance(db, call, CallStatus::Dialing, what, now)?;
-    } else {
-        note(db, call, what, now)?;
+    if call.status != CallStatus::Unknown {
+        return note(db, call, what, now);
+    }
+    let was_given_up = report::end_review(db, call)?;
+    advance(db, call, CallStatus::Dialing, what, now)?;
+    if was_given_up {
+        pacing::take_again(db)?;
     }
     Ok(())
 }
@@ -124,9 +140,13 @@ fn refused(
         let scope = SystemScope::for_background_work().organisation(call.organisation_id.0);
         suppressions::add(db, &scope, &call.phone_number, "the provider has it on its do-not-call list", now)?;
     }
+    let was_given_up = report::end_review(db, call)?;
     let what = Happening::new(Cause::ProviderRefused).detail(&request.message).attempt(attempt.number);
     advance(db, call, CallStatus::Failed, what, now)?;
-    Ok(pacing::give_back(db)?)
+    if !was_given_up {
+        pacing::give_back(db)?;
+    }
+    Ok(())
 }
 
 /// It may have been dialed: from now on the provider is asked, and nobody dials again.
@@ -160,7 +180,6 @@ fn not_dialed(
         return Ok(attempts::save(db, &attempt)?);
     }
     end(db, &mut attempt, AttemptState::NotSent)?;
-    pacing::give_back(db)?;
     let failures = u32::try_from(call.failures).unwrap_or_default();
     let wait = wait.unwrap_or_else(|| backoff::retry_after(failures, dice));
     let what = Happening { detail: attempt.message.clone(), ..Happening::new(Cause::NotDialed) };
@@ -168,7 +187,7 @@ fn not_dialed(
     on!(db, |c| diesel::update(table::table.find(call.id)).set(table::failures.eq(table::failures + 1)).execute(c))?;
     calls::set_due(db, call.id.0, Some(now.plus(wait)), now)?;
     outbox::add(db, jobs::place(call.id.0, wait))?;
-    Ok(())
+    Ok(pacing::give_back(db)?)
 }
 
 /// Gives back a claim that has not passed the fence.
@@ -180,11 +199,12 @@ pub fn release(db: &mut Db, id: AttemptId, epoch: i64, cause: Cause) -> Result<(
     }
     attempt.updated_at = Sql(now);
     end(db, &mut attempt, AttemptState::Abandoned)?;
-    pacing::give_back(db)?;
     note(db, &call, Happening::new(cause).attempt(attempt.number), now)?;
-    calls::set_due(db, call.id.0, Some(now), now)?;
-    outbox::add(db, jobs::place(call.id.0, Duration::ZERO))?;
-    Ok(())
+    if call.status == CallStatus::Queued {
+        calls::set_due(db, call.id.0, Some(now), now)?;
+        outbox::add(db, jobs::place(call.id.0, Duration::ZERO))?;
+    }
+    Ok(pacing::give_back(db)?)
 }
 
 /// The attempt is over; nothing is looked up any more.

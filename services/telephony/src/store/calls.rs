@@ -195,17 +195,31 @@ pub fn page(db: &mut Db, scope: &OrgScope, filter: &Filter, page: &Page<CallId>)
     })
 }
 
-/// Whether another call of the organisation to this number is going on, or may be.
+/// Waits until no other transaction has locked this number of the organisation; held until the transaction ends. After
+/// the call, before its campaign. SQLite has one writer.
+pub fn lock_number(db: &mut Db, scope: &OrgScope, phone_number: &str) -> QueryResult<()> {
+    if let Db::Postgres(c) = db {
+        let number = format!("{} {phone_number}", scope.organisation_id());
+        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind::<diesel::sql_types::Text, _>(number)
+            .execute(c)?;
+    }
+    Ok(())
+}
+
+/// Whether another call of the organisation to this number is going on, or may be. One that people have to decide about
+/// is not waited for.
 pub fn number_is_busy(db: &mut Db, scope: &OrgScope, phone_number: &str, but: CallId) -> QueryResult<bool> {
     let now = db.now()?;
     let going_on =
         [CallStatus::Dialing, CallStatus::Ringing, CallStatus::InProgress, CallStatus::Unknown].map(CallStatus::as_str);
+    let claimed = calls::status.eq(CallStatus::Queued).and(calls::claimed_until.gt(Sql(now)).assume_not_null());
     on!(db, |c| diesel::select(diesel::dsl::exists(
         calls::table
             .filter(calls::organisation_id.eq(Sql(scope.organisation_id())))
             .filter(calls::phone_number.eq(phone_number))
             .filter(calls::id.ne(Sql(but)))
-            .filter(calls::status.eq_any(going_on).or(calls::claimed_until.gt(Sql(now)).assume_not_null()))
+            .filter(calls::status.eq_any(going_on).and(calls::needs_review.eq(false)).or(claimed))
     ))
     .get_result(c))
 }
@@ -239,9 +253,7 @@ pub fn ring_again(db: &mut Db, silence: Duration, limit: i64) -> QueryResult<Vec
         Db::Postgres(c) => query.for_update().skip_locked().load(c)?,
         Db::Sqlite(c) => query.load(c)?,
     };
-    on!(db, |c| diesel::update(calls::table.filter(calls::id.eq_any(ids.iter().copied().map(Sql))))
-        .set(calls::rung_at.eq(Sql(now)))
-        .execute(c))?;
+    mark_rung(db, &ids, now)?;
     Ok(ids)
 }
 
@@ -279,26 +291,54 @@ pub fn release(db: &mut Db, ids: &[CallId], now: Timestamp) -> QueryResult<()> {
     .map(|_| ())
 }
 
-/// Queued calls of a campaign that nobody has claimed.
-pub fn unclaimed(db: &mut Db, campaign: CampaignId, limit: i64) -> QueryResult<Vec<CallId>> {
+/// Queued calls of a campaign that nobody has claimed, all locked at once; without those that somebody else has locked.
+pub fn lock_unclaimed(db: &mut Db, scope: &OrgScope, campaign: CampaignId, limit: i64) -> QueryResult<Vec<CallRow>> {
     let now = db.now()?;
-    on!(db, |c| calls::table
+    let query = calls::table
+        .filter(calls::organisation_id.eq(Sql(scope.organisation_id())))
         .filter(calls::campaign_id.eq(Sql(campaign)))
         .filter(calls::status.eq(CallStatus::Queued))
         .filter(calls::claimed_until.is_null().or(calls::claimed_until.le(Sql(now))))
         .order(calls::id)
-        .limit(limit)
-        .select(calls::id)
-        .load(c))
+        .limit(limit);
+    match db {
+        Db::Postgres(c) => query.select(CallRow::as_select()).for_update().skip_locked().load(c),
+        Db::Sqlite(c) => query.select(CallRow::as_select()).load(c),
+    }
 }
 
-/// Whether calls of the campaign are in doubt and not yet handed to people.
-pub fn in_doubt(db: &mut Db, campaign: CampaignId) -> QueryResult<bool> {
-    on!(db, |c| diesel::select(diesel::dsl::exists(
-        calls::table
-            .filter(calls::campaign_id.eq(Sql(campaign)))
-            .filter(calls::status.eq(CallStatus::Unknown))
-            .filter(calls::needs_review.eq(false))
-    ))
-    .get_result(c))
+/// How many calls of the campaign are in doubt and not yet handed to people.
+pub fn in_doubt(db: &mut Db, scope: &OrgScope, campaign: CampaignId) -> QueryResult<i64> {
+    on!(db, |c| calls::table
+        .filter(calls::organisation_id.eq(Sql(scope.organisation_id())))
+        .filter(calls::campaign_id.eq(Sql(campaign)))
+        .filter(calls::status.eq(CallStatus::Unknown))
+        .filter(calls::needs_review.eq(false))
+        .count()
+        .get_result(c))
+}
+
+/// Calls whose recording is not copied, and whose message was sent at least `silence` ago: marked as rung now.
+pub fn ring_recordings_again(db: &mut Db, silence: Duration, limit: i64) -> QueryResult<Vec<CallId>> {
+    let now = db.now()?;
+    let query = calls::table
+        .filter(calls::recording_source.is_not_null())
+        .filter(diesel::dsl::not(calls::recorded))
+        .filter(calls::rung_at.le(Sql(now.minus(silence))))
+        .order(calls::rung_at)
+        .limit(limit)
+        .select(calls::id);
+    let ids: Vec<CallId> = match db {
+        Db::Postgres(c) => query.for_update().skip_locked().load(c)?,
+        Db::Sqlite(c) => query.load(c)?,
+    };
+    mark_rung(db, &ids, now)?;
+    Ok(ids)
+}
+
+fn mark_rung(db: &mut Db, ids: &[CallId], now: Timestamp) -> QueryResult<()> {
+    on!(db, |c| diesel::update(calls::table.filter(calls::id.eq_any(ids.iter().copied().map(Sql))))
+        .set(calls::rung_at.eq(Sql(now)))
+        .execute(c))
+    .map(|_| ())
 }

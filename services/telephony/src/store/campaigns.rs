@@ -77,6 +77,15 @@ pub fn lock(db: &mut Db, scope: &OrgScope, id: CampaignId) -> QueryResult<Option
     }
 }
 
+/// The status, of a campaign that is locked until the transaction ends.
+pub fn lock_status(db: &mut Db, id: CampaignId) -> QueryResult<Option<CampaignStatus>> {
+    let status = campaigns::table.filter(campaigns::id.eq(Sql(id))).select(campaigns::status);
+    match db {
+        Db::Postgres(c) => status.for_update().first(c).optional(),
+        Db::Sqlite(c) => status.first(c).optional(),
+    }
+}
+
 pub fn status(db: &mut Db, scope: &OrgScope, id: CampaignId) -> QueryResult<Option<CampaignStatus>> {
     on!(db, |c| campaigns::table
         .filter(campaigns::organisation_id.eq(Sql(scope.organisation_id())))
