@@ -1,6 +1,6 @@
 //! The first campaign, from an empty platform to calls with transcripts.
 
-use crate::world::{World, all, completed, contacts, import, journal, start_campaign};
+use crate::world::{World, all, completed, contacts, import, journal, let_numbers_decide, start_campaign};
 use serde_json::{Value, json};
 use testkit::Layout;
 
@@ -92,6 +92,7 @@ pub async fn nobody_was_dialed_twice(world: &World) {
 
 async fn single_calls_and_what_becomes_of_them(layout: Layout) {
     let world = World::new(layout).await;
+    let_numbers_decide(&world.platform).await;
     let place = async |number: &str| {
         let body = json!({"phone_number": number, "task": "Say hello.", "metadata": {"order": "17"}});
         let call = world.agent.post(&world.path("/calls"), body).await.expect(202);

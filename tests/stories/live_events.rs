@@ -1,6 +1,6 @@
 //! The live stream.
 
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, World, let_numbers_decide};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use testkit::{Client, Layout};
@@ -44,6 +44,7 @@ async fn until(response: reqwest::Response, fits: impl Fn(&Value) -> bool) -> (S
 
 async fn calls_are_seen_as_they_change(layout: Layout) {
     let world = World::new(layout).await;
+    let_numbers_decide(&world.platform).await;
     let stream = world.path("/events/stream");
     let body = json!({"phone_number": "+12125550101", "task": "Say hello."});
     let opened = open(&world.agent, &stream, None).await;

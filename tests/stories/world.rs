@@ -158,6 +158,23 @@ pub async fn journal(platform: &Platform) -> (u64, Vec<String>) {
     (journal["placed"].as_u64().unwrap(), twice)
 }
 
+/// Lets the last two digits of a number decide what becomes of its calls.
+pub async fn let_numbers_decide(platform: &Platform) {
+    let simulator = Client::new(platform.simulator_url()).with_token(platform.provider_secrets().0);
+    simulator.put("//simulator/behaviour", json!({"suffixes": true})).await.expect(200);
+}
+
+/// Waits until no call of the campaign is queued or going on: each is over, or visibly in doubt.
+pub async fn settled(client: &Client, campaign: &str) -> Value {
+    eventually("every call of the campaign was over, or in doubt", PATIENCE, async || {
+        let campaign = client.get(campaign).await.expect(200);
+        let counts = &campaign["counts"];
+        let made = counts["total"].as_u64()? > 0;
+        (made && counts["queued"] == 0 && counts["active"] == 0).then_some(campaign)
+    })
+    .await
+}
+
 /// A time that lies ahead, as the API reads it.
 pub fn in_a_month() -> String {
     SystemClock.now().plus(Duration::from_secs(30 * 24 * 3_600)).to_string()

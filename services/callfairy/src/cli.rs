@@ -72,6 +72,9 @@ pub struct SimulatorArgs {
     /// Where every request for a call is written before it has an effect; calls are read from it again after a restart.
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Let the last two digits of a number decide what becomes of its calls: 01 is answered, 02 a voicemail, and so on.
+    #[arg(long)]
+    pub suffixes: bool,
     /// Decides all chance.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -103,7 +103,8 @@ fn simulate(settings: &mut Settings) -> Result<(SimulatorConfig, TcpListener), B
         webhook_secret,
         // So that it knows its calls again when the process comes back.
         journal: Some(settings.data_dir.join("simulator.journal")),
-        behaviour: Behaviour::default(),
+        // Contacts may have any number; whoever wants one to decide what becomes of its call switches that on.
+        behaviour: Behaviour { suffixes: false, ..Behaviour::default() },
         ..SimulatorConfig::default()
     };
     Ok((config, listener))
