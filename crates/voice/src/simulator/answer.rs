@@ -89,7 +89,7 @@ pub fn detail(call: &Call, now: Instant, recordings: &str) -> Value {
         "summary": talked.then_some("The assistant spoke with the called party."),
         "price": if over { (minutes(course.talked) * USD_PER_MINUTE * 1_000.0).round() / 1_000.0 } else { 0.0 },
         "call_ended_by": talked.then_some("ASSISTANT"),
-        "disposition_tag": if over && !call.plan.disposition.is_empty() { Some(call.plan.disposition) } else { None },
+        "disposition_tag": if over && !call.plan.disposition.is_empty() { Some(&call.plan.disposition) } else { None },
         "variables": serde_json::from_str::<Value>(&call.order.request_data).unwrap_or_default(),
         "metadata": metadata,
         "analysis": null,
@@ -121,7 +121,7 @@ fn minutes(duration: Duration) -> f64 {
 fn turns(call: &Call) -> Vec<(&'static str, &str)> {
     let greeting = call.order.first_sentence.as_deref().unwrap_or("Hello, do you have a moment?");
     let mut turns = vec![("assistant", greeting)];
-    turns.extend_from_slice(match call.plan.disposition {
+    turns.extend_from_slice(match call.plan.disposition.as_ref() {
         "DO_NOT_CONTACT" => &[
             ("user", "Please take me off your list and do not call again."),
             ("assistant", "Of course. We will not call again. Goodbye."),

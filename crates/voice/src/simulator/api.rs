@@ -1,9 +1,10 @@
 //! The routes: Bland's own, and those of the simulator.
 
-use super::answer::{detail, has_recording, listed, shape_1, shape_2};
+use super::answer::{detail, has_recording, listed, shape_1, shape_2, shape_3};
 use super::behaviour::Behaviour;
-use super::call::Call;
-use super::journal::Count;
+use super::call::{Call, Moment};
+use super::counts::Count;
+use super::journal::STOPPED;
 use super::order::digits;
 use super::{Simulator, dial, wave};
 use actix_web::http::StatusCode;
@@ -68,8 +69,16 @@ async fn get(request: HttpRequest, id: Path<String>, simulator: Data<Simulator>)
 }
 
 async fn stop(request: HttpRequest, id: Path<String>, simulator: Data<Simulator>) -> HttpResponse {
+    let now = Instant::now();
+    let found = call(&simulator, &id).filter(|_| is_authorised(&request, &simulator));
+    if let Some(call) = found.filter(|call| call.moment(now) < Moment::Settling)
+        && let Err(error) = simulator.note(STOPPED, call.id).await
+    {
+        tracing::error!(%error, "the journal cannot be written; no call is stopped");
+        return HttpResponse::InternalServerError().json(shape_3("The journal cannot be written."));
+    }
     guarded(&request, &simulator, || match call(&simulator, &id) {
-        Some(call) if call.stop(Instant::now()) => {
+        Some(call) if call.stop(now) => {
             (StatusCode::OK, json!({"status": "success", "message": "Call ended successfully."}))
         }
         Some(_) => (StatusCode::BAD_REQUEST, shape_1("SID not found for the given c_id.", &[])),

@@ -95,7 +95,7 @@ mod tests {
     fn call(to: &str) -> Arc<Call> {
         let plan = Plan::draw(&Behaviour::default(), None, 1, to, 1, Duration::MAX).unwrap();
         let order = Order { to: to.to_owned(), ..Order::default() };
-        Arc::new(Call::new(order, plan, Timestamp::UNIX_EPOCH, Instant::now(), 1.0))
+        Arc::new(Call::new(order, plan, (Instant::now(), Timestamp::UNIX_EPOCH), 1.0))
     }
 
     #[test]

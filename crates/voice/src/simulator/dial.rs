@@ -12,10 +12,11 @@ use super::order::{Ids, Order};
 use super::plan::Plan;
 use super::socket::drop_connection;
 use super::suffix::script;
-use super::webhook::follow;
+use super::webhook::{TRIES, follow};
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
+use callfairy_core::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,19 +32,13 @@ enum Effect {
 }
 
 pub async fn place(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let now = Instant::now();
+    let now = (Instant::now(), simulator.clock.now());
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let ids = Ids::read(&body);
     let (action, effect) = decide(&simulator, is_authorised(&request, &simulator), &body, ids, now);
     simulator.journal.did(action);
-    let line = Line {
-        time: simulator.clock.now().to_string(),
-        to: body["phone_number"].as_str(),
-        attempt_id: ids.attempt_id,
-        call_request_id: ids.call_id,
-        call_id: if let Effect::Call(call, _) = &effect { Some(call.id) } else { None },
-        action,
-    };
+    let made = if let Effect::Call(call, _) = &effect { Some(&**call) } else { None };
+    let line = Line::request(now.1, body["phone_number"].as_str(), ids, action, made);
     // The line comes before every effect: a call that is made is always in the journal.
     if let Err(error) = simulator.journal.write(&line).await {
         tracing::error!(%error, "the journal cannot be written; no call is made");
@@ -59,7 +54,7 @@ pub async fn place(request: HttpRequest, body: Bytes, simulator: Data<Simulator>
             let call = Arc::new(*call);
             simulator.calls.insert(&call);
             let simulator = simulator.into_inner();
-            simulator.tasks.spawn_on(follow(Arc::clone(&simulator), Arc::clone(&call)), &simulator.runtime);
+            simulator.spawn(follow(Arc::clone(&simulator), Arc::clone(&call), TRIES));
             match fault {
                 None => HttpResponse::Ok().json(queued(&call)),
                 Some(AfterAccept::Drop) => dropped(&request),
@@ -85,7 +80,7 @@ fn dropped(request: &HttpRequest) -> HttpResponse {
     HttpResponse::ServiceUnavailable().finish()
 }
 
-fn decide(simulator: &Simulator, authorised: bool, body: &Value, ids: Ids, now: Instant) -> Verdict {
+fn decide(simulator: &Simulator, authorised: bool, body: &Value, ids: Ids, now: (Instant, Timestamp)) -> Verdict {
     let behaviour = simulator.behaviour();
     let (posts, all_posts) = simulator.journal.counts().post(ids);
     let refuse = |action, status, value| (action, Effect::Answer(status, value));
@@ -137,11 +132,11 @@ fn decide(simulator: &Simulator, authorised: bool, body: &Value, ids: Ids, now: 
     // One lock from the look to the note, so that two requests at once do not both pass the rule.
     let mut counts = simulator.journal.counts();
     let rule = Duration::from_secs_f64(behaviour.same_number_seconds);
-    if counts.since_last(ids, now).is_some_and(|since| since < rule) {
+    if counts.since_last(ids, now.1).is_some_and(|since| since < rule) {
         let message = format!("Calls can only be sent every {} seconds to the same number.", rule.as_secs());
         return refuse("too_soon", StatusCode::TOO_MANY_REQUESTS, shape_1(&message, &[]));
     }
-    match simulator.limits.take(behaviour.plan, simulator.elapsed(now)) {
+    match simulator.limits.take(behaviour.plan, simulator.elapsed(now.0)) {
         Ok(()) => {}
         Err(Exceeded::Concurrent) => {
             return limited(shape_2("CALL_RL_PLAN_CONCURRENCY", "Too many calls at once for your plan."));
@@ -151,7 +146,7 @@ fn decide(simulator: &Simulator, authorised: bool, body: &Value, ids: Ids, now: 
             return limited(shape_2("CALL_RL_PLAN_DAILY_MINUTES", "Your plan's calls for today are used up."));
         }
     }
-    counts.place(ids, now);
+    counts.place(ids, now.1);
     drop(counts);
     let action = match after {
         None => "accepted",
@@ -160,6 +155,6 @@ fn decide(simulator: &Simulator, authorised: bool, body: &Value, ids: Ids, now: 
         Some(AfterAccept::Garble) => "accepted_then_garbled",
         Some(AfterAccept::Slow) => "accepted_slowly",
     };
-    let call = Call::new(order, plan, simulator.clock.now(), now, simulator.speed);
+    let call = Call::new(order, plan, now, simulator.speed);
     (action, Effect::Call(Box::new(call), after))
 }

@@ -1,51 +1,69 @@
-//! What was asked of the simulator: counts that are never forgotten, and a file that outlives a crash.
+//! What was asked of the simulator and what it did: a file that outlives a crash, and from which the next process
+//! knows everything again.
 
+use super::call::{Accepted, Call};
+use super::counts::Counts;
 use super::order::Ids;
-use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use super::restore::{self, Past};
+use callfairy_core::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Lines that wait for the disk; more wait for a place.
 const QUEUE: usize = 4_096;
 
-/// Requests to place a call, and how many of them were accepted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Count {
-    pub posts: u64,
-    pub placed: u64,
-}
-
-#[derive(Debug, Default)]
-pub struct Counts {
-    pub total: Count,
-    pub numbers: HashMap<u64, Count>,
-    pub attempts: HashMap<Uuid, Count>,
-    /// By the platform's call request.
-    pub calls: HashMap<Uuid, Count>,
-    /// What was done with requests, and with webhooks.
-    pub actions: BTreeMap<&'static str, u64>,
-    last_placed: HashMap<u64, Instant>,
-}
+/// What is written of a call after it was accepted. Every other action answers a request to place one.
+pub const STOPPED: &str = "stopped";
+pub const WEBHOOK_DELIVERED: &str = "webhook_delivered";
+pub const WEBHOOK_LOST: &str = "webhook_lost";
+/// Given up.
+pub const WEBHOOK_FAILED: &str = "webhook_failed";
 
 /// One line of the journal's file.
-#[derive(Debug, Serialize)]
-pub struct Line<'a> {
-    /// RFC 3339.
-    pub time: String,
-    pub to: Option<&'a str>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub time: Timestamp,
+    pub to: Option<String>,
     pub attempt_id: Option<Uuid>,
     /// The platform's call request.
     pub call_request_id: Option<Uuid>,
     /// The id that the simulator gave the call; absent: no call was made.
     pub call_id: Option<Uuid>,
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
+    /// The call itself, where it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Box<Accepted>>,
+}
+
+impl Line {
+    /// Of a request to place a call.
+    pub fn request(time: Timestamp, to: Option<&str>, ids: Ids, action: &'static str, call: Option<&Call>) -> Self {
+        Self {
+            time,
+            to: to.map(str::to_owned),
+            attempt_id: ids.attempt_id,
+            call_request_id: ids.call_id,
+            call_id: call.map(|call| call.id),
+            action: action.into(),
+            call: call.map(|call| Box::new(call.accepted())),
+        }
+    }
+
+    /// Of something that happened to a call.
+    pub fn event(time: Timestamp, action: &'static str, call: Uuid) -> Self {
+        Self { call_id: Some(call), ..Self::request(time, None, Ids::default(), action, None) }
+    }
+
+    /// Whether it is one of the requests to place a call.
+    pub fn is_request(&self) -> bool {
+        ![STOPPED, WEBHOOK_DELIVERED, WEBHOOK_LOST, WEBHOOK_FAILED].contains(&self.action.as_ref())
+    }
 }
 
 /// A line, and who waits for it to be on the disk.
@@ -58,18 +76,15 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Appends to the file at `path`, if there is one to be.
-    pub fn open(path: Option<&Path>) -> io::Result<Self> {
-        let lines = match path {
-            None => None,
-            Some(path) => {
-                let file = OpenOptions::new().create(true).append(true).open(path)?;
-                let (sender, receiver) = mpsc::channel(QUEUE);
-                std::thread::Builder::new().name("journal".to_owned()).spawn(move || write_lines(file, receiver))?;
-                Some(sender)
-            }
-        };
-        Ok(Self { counts: Mutex::default(), lines })
+    /// Reads the file at `path` and appends to it, if there is one to be. Blocks.
+    pub fn open(path: Option<&Path>, now: Timestamp) -> io::Result<(Self, Past)> {
+        let Some(path) = path else { return Ok((Self { counts: Mutex::default(), lines: None }, Past::default())) };
+        let mut past = restore::read(path, now)?;
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let length = file.metadata()?.len();
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        std::thread::Builder::new().name("journal".to_owned()).spawn(move || write_lines(file, length, receiver))?;
+        Ok((Self { counts: Mutex::new(std::mem::take(&mut past.counts)), lines: Some(sender) }, past))
     }
 
     pub fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -77,11 +92,11 @@ impl Journal {
     }
 
     pub fn did(&self, action: &'static str) {
-        *self.counts().actions.entry(action).or_default() += 1;
+        self.counts().did(action.into());
     }
 
     /// Answers when the line is on the disk.
-    pub async fn write(&self, line: &Line<'_>) -> io::Result<()> {
+    pub async fn write(&self, line: &Line) -> io::Result<()> {
         let Some(lines) = &self.lines else { return Ok(()) };
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
@@ -92,51 +107,18 @@ impl Journal {
     }
 }
 
-impl Counts {
-    /// Counts a request; answers how many there were for its number, and in all.
-    pub fn post(&mut self, ids: Ids) -> (u64, u64) {
-        self.total.posts += 1;
-        self.each(ids, |count| count.posts += 1);
-        let number = ids.number.and_then(|number| self.numbers.get(&number));
-        (number.map_or(1, |count| count.posts), self.total.posts)
-    }
-
-    /// Counts an accepted call.
-    pub fn place(&mut self, ids: Ids, now: Instant) {
-        self.total.placed += 1;
-        self.each(ids, |count| count.placed += 1);
-        if let Some(number) = ids.number {
-            self.last_placed.insert(number, now);
-        }
-    }
-
-    /// Since the last accepted call to the number.
-    pub fn since_last(&self, ids: Ids, now: Instant) -> Option<Duration> {
-        Some(now.saturating_duration_since(*self.last_placed.get(&ids.number?)?))
-    }
-
-    fn each(&mut self, ids: Ids, change: impl Fn(&mut Count)) {
-        if let Some(number) = ids.number {
-            change(self.numbers.entry(number).or_default());
-        }
-        if let Some(attempt) = ids.attempt_id {
-            change(self.attempts.entry(attempt).or_default());
-        }
-        if let Some(call) = ids.call_id {
-            change(self.calls.entry(call).or_default());
-        }
-    }
-}
-
 /// Writes whatever waits at once and syncs once, so that the disk bounds the delay and not the rate.
-fn write_lines(mut file: File, mut lines: mpsc::Receiver<Waiting>) {
+fn write_lines(mut file: File, mut length: u64, mut lines: mpsc::Receiver<Waiting>) {
     while let Some((mut batch, first)) = lines.blocking_recv() {
         let mut waiting = vec![first];
         while let Ok((line, done)) = lines.try_recv() {
             batch.extend(line);
             waiting.push(done);
         }
-        let result = file.write_all(&batch).and_then(|()| file.sync_data());
+        let result = append(&mut file, length, &batch);
+        if result.is_ok() {
+            length += batch.len() as u64;
+        }
         for done in waiting {
             let result =
                 result.as_ref().map_or_else(|error| Err(io::Error::new(error.kind(), error.to_string())), |()| Ok(()));
@@ -146,48 +128,27 @@ fn write_lines(mut file: File, mut lines: mpsc::Receiver<Waiting>) {
     }
 }
 
+/// All of the batch or nothing: what a full disk took of it is cut off before the next.
+fn append(file: &mut File, length: u64, batch: &[u8]) -> io::Result<()> {
+    if file.metadata()?.len() != length {
+        file.set_len(length)?;
+    }
+    file.write_all(batch)?;
+    file.sync_data()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn counts_by_number_attempt_and_call() {
-        let mut counts = Counts::default();
-        let now = Instant::now();
-        let ids = Ids {
-            number: Some(1),
-            attempt_id: Some(Uuid::from_u128(1)),
-            call_id: Some(Uuid::from_u128(2)),
-            attempt: None,
-        };
-        assert_eq!(counts.post(ids), (1, 1));
-        assert_eq!(counts.post(Ids::default()), (1, 2));
-        let again = Ids { attempt_id: Some(Uuid::from_u128(3)), ..ids };
-        assert_eq!(counts.post(again), (2, 3));
-        assert_eq!(counts.since_last(ids, now), None);
-        counts.place(again, now);
-        assert_eq!(counts.since_last(ids, now + Duration::from_secs(3)), Some(Duration::from_secs(3)));
-        assert_eq!(counts.numbers[&1], Count { posts: 2, placed: 1 });
-        assert_eq!(counts.attempts[&Uuid::from_u128(1)], Count { posts: 1, placed: 0 });
-        assert_eq!(counts.calls[&Uuid::from_u128(2)], Count { posts: 2, placed: 1 });
-        assert_eq!(counts.total, Count { posts: 3, placed: 1 });
-    }
 
     #[tokio::test]
     async fn writes_every_line_and_keeps_what_was_there() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("journal");
         std::fs::write(&path, "before\n").unwrap();
-        let journal = Journal::open(Some(&path)).unwrap();
-        let line = |action| Line {
-            time: "2026-01-01T00:00:00Z".into(),
-            to: Some("+1"),
-            attempt_id: None,
-            call_request_id: None,
-            call_id: None,
-            action,
-        };
-        let lines = (0..50).map(|_| line("accepted")).collect::<Vec<_>>();
+        let now = Timestamp::from_micros(1_767_225_600_000_000).unwrap();
+        let (journal, _) = Journal::open(Some(&path), now).unwrap();
+        let lines = vec![Line::request(now, Some("+1"), Ids::default(), "accepted", None); 50];
         for written in futures_util::future::join_all(lines.iter().map(|line| journal.write(line))).await {
             written.unwrap();
         }
@@ -199,6 +160,15 @@ mod tests {
                 r#"{"time":"2026-01-01T00:00:00Z","to":"+1","attempt_id":null,"call_request_id":null,"call_id":null,"action":"accepted"}"#
             )
         );
-        assert!(Journal::open(Some(directory.path())).is_err());
+        assert!(Journal::open(Some(directory.path()), now).is_err());
+    }
+
+    #[test]
+    fn what_was_written_in_part_is_cut_off() {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(path.path(), "one\ntw").unwrap();
+        let mut file = OpenOptions::new().append(true).open(path.path()).unwrap();
+        append(&mut file, 4, b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(path.path()).unwrap(), "one\nthree\n");
     }
 }

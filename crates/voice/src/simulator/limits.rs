@@ -53,6 +53,11 @@ impl Limits {
         Ok(())
     }
 
+    /// A call that was taken before this process began goes on.
+    pub fn take_again(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).active += 1;
+    }
+
     /// A call is over.
     pub fn release(&self) {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);

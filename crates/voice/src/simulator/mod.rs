@@ -11,6 +11,10 @@
 //! What becomes of a call depends on the seed, the number and the attempt; which fault a request meets, on
 //! the seed, the number and how often it was asked for. So the order of calls does not matter.
 //!
+//! With a journal it survives its process: calls that were over are over, those that went on go on and end when they
+//! would have, webhooks that did not get through are sent, and the counts go on. Only what a plan allows in an hour and
+//! a day begins anew, and the behaviour is again that of the configuration.
+//!
 //! To add a fault: a field of [`Behaviour`] with its bounds in `check`, a variant in `fault`, what it does in
 //! `dial`, and a suffix if tests are to hit it at will.
 
@@ -19,6 +23,7 @@ mod api;
 mod behaviour;
 mod call;
 mod calls;
+mod counts;
 mod dial;
 mod draw;
 mod fault;
@@ -26,6 +31,7 @@ mod journal;
 mod limits;
 mod order;
 mod plan;
+mod restore;
 mod socket;
 pub mod suffix;
 mod wave;
@@ -33,15 +39,17 @@ mod webhook;
 
 pub use behaviour::{AccountState, Behaviour, Plan, Range, Weights};
 pub use calls::{KEPT_BYTES, KEPT_CALLS};
-pub use journal::Count;
+pub use counts::Count;
 
 use crate::http::Timeouts;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
+use call::{Call, Moment};
 use callfairy_core::{Clock, Secret, SystemClock};
 use calls::Calls;
-use journal::Journal;
+use journal::{Journal, Line};
 use limits::Limits;
+use restore::PastCall;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -53,6 +61,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
+use uuid::Uuid;
 
 /// Webhooks on their way at once.
 const MAX_WEBHOOKS: usize = 256;
@@ -73,7 +82,8 @@ pub struct SimulatorConfig {
     pub webhook_secret: Secret,
     /// The one key that is accepted; absent: every request is.
     pub api_key: Option<Secret>,
-    /// Where each `POST /v1/calls` is written, as a line of JSON and synced, before it has any effect.
+    /// Where each `POST /v1/calls` is written, as a line of JSON and synced, before it has any effect, and what became
+    /// of its call. Read when the simulator starts; one process at a time may use it.
     pub journal: Option<PathBuf>,
     pub behaviour: Behaviour,
     /// Before a webhook that was not taken is sent again, real; doubled for the time after that.
@@ -126,7 +136,12 @@ struct Simulator {
 }
 
 impl Simulator {
-    fn new(config: SimulatorConfig, address: SocketAddr, shutdown: CancellationToken) -> io::Result<Self> {
+    /// And the calls that its journal knows.
+    async fn new(
+        config: SimulatorConfig,
+        address: SocketAddr,
+        shutdown: CancellationToken,
+    ) -> io::Result<(Self, Vec<PastCall>)> {
         let bad = |error: String| io::Error::new(io::ErrorKind::InvalidInput, error);
         if !SPEEDS.contains(&config.speed) {
             return Err(bad(format!("speed: must be from {} to {}", SPEEDS.start(), SPEEDS.end())));
@@ -141,7 +156,10 @@ impl Simulator {
         let client = crate::http::builder(Timeouts::default())
             .and_then(|builder| crate::http::build(builder.pool_max_idle_per_host(MAX_WEBHOOKS)))
             .map_err(io::Error::other)?;
-        Ok(Self {
+        let (path, now) = (config.journal, config.clock.now());
+        let opened = tokio::task::spawn_blocking(move || Journal::open(path.as_deref(), now)).await;
+        let (journal, past) = opened.map_err(io::Error::other)??;
+        let simulator = Self {
             seed: config.seed,
             speed: config.speed,
             webhook_secret: config.webhook_secret,
@@ -150,7 +168,7 @@ impl Simulator {
             clock: config.clock,
             started: Instant::now(),
             calls: Calls::new(KEPT_CALLS, KEPT_BYTES),
-            journal: Journal::open(config.journal.as_deref())?,
+            journal,
             limits: Limits::default(),
             recordings: format!("{base}/recordings"),
             tone: wave::tone().into(),
@@ -160,7 +178,36 @@ impl Simulator {
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
             shutdown,
-        })
+        };
+        Ok((simulator, past.calls))
+    }
+
+    /// Goes on with the calls of the process before this one.
+    fn resume(self: &Arc<Self>, past: Vec<PastCall>) {
+        let now = (Instant::now(), self.clock.now());
+        for PastCall { id, created_at, accepted, stopped, reported } in past {
+            let call = Arc::new(Call::again(id, accepted, created_at, now));
+            if let Some(at) = stopped {
+                call.stop_again(at);
+            }
+            self.calls.insert(&call);
+            if call.moment(now.0) < Moment::Settling {
+                self.limits.take_again();
+                self.spawn(webhook::follow(Arc::clone(self), call, webhook::TRIES_AFTER_RESTART));
+            } else if !reported {
+                self.spawn(webhook::catch_up(Arc::clone(self), call));
+            }
+        }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
+    }
+
+    /// Counts what happened to a call, and writes it down.
+    async fn note(&self, action: &'static str, call: Uuid) -> io::Result<()> {
+        self.journal.did(action);
+        self.journal.write(&Line::event(self.clock.now(), action, call)).await
     }
 
     fn behaviour(&self) -> Arc<Behaviour> {
@@ -173,14 +220,16 @@ impl Simulator {
     }
 }
 
-/// Serves until `shutdown`; webhooks that are due later are then never sent. Runs on any tokio runtime: the
-/// HTTP workers are threads with runtimes of their own.
+/// Serves until `shutdown`; webhooks that are due later are sent by the next simulator with this journal, if there is
+/// one. Runs on any tokio runtime: the HTTP workers are threads with runtimes of their own.
 pub async fn serve(config: SimulatorConfig, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
     // Its own end is not its caller's.
     let shutdown = shutdown.child_token();
     let address = listener.local_addr()?;
     let workers = config.workers.max(1);
-    let simulator = Arc::new(Simulator::new(config, address, shutdown.clone())?);
+    let (simulator, past) = Simulator::new(config, address, shutdown.clone()).await?;
+    let simulator = Arc::new(simulator);
+    simulator.resume(past);
     let data = Data::from(Arc::clone(&simulator));
     let app = move || {
         App::new().app_data(data.clone()).app_data(web::PayloadConfig::new(MAX_BODY_BYTES)).configure(api::routes)

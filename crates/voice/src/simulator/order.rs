@@ -2,6 +2,7 @@
 //! its form.
 
 use crate::{ATTEMPT_ID_KEY, ATTEMPT_KEY, CALL_ID_KEY};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use url::Url;
@@ -62,8 +63,8 @@ const TEXTS: [&str; 12] = [
 ];
 const FLAGS: [&str; 3] = ["wait_for_greeting", "noise_cancellation", "record"];
 
-/// What the simulator keeps of an order.
-#[derive(Debug, Default)]
+/// What the simulator keeps of an order, in memory and in the journal.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     pub to: String,
     pub from: Option<String>,

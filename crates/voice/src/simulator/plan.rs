@@ -3,6 +3,8 @@
 use super::behaviour::{Behaviour, Range};
 use super::draw::Draw;
 use super::suffix::Script;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// From acceptance to the first ring.
@@ -10,7 +12,8 @@ const QUEUE_SECONDS: Range = Range(0.2, 1.0);
 /// A machine is talked to for no longer.
 const VOICEMAIL_SECONDS: f64 = 20.0;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     Answered,
     /// Answered, and asked not to be called again.
@@ -26,10 +29,10 @@ pub enum Ending {
 }
 
 /// Times are simulated.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub ending: Ending,
-    pub disposition: &'static str,
+    pub disposition: Cow<'static, str>,
     pub queue: Duration,
     pub ring: Duration,
     /// Zero unless somebody or something answers.
@@ -79,7 +82,7 @@ impl Plan {
         let (talk, settle) = (seconds(behaviour.talk_seconds), seconds(behaviour.settle_seconds));
         Some(Self {
             ending,
-            disposition: match ending {
+            disposition: Cow::Borrowed(match ending {
                 Ending::Answered if script.is_some() => "INTERESTED",
                 Ending::Answered => interest,
                 Ending::OptedOut => "DO_NOT_CONTACT",
@@ -87,7 +90,7 @@ impl Plan {
                 Ending::Voicemail | Ending::NoAnswer => "NO_ANSWER",
                 Ending::Busy => "BUSY",
                 Ending::NotFound | Ending::Unavailable | Ending::Spam | Ending::Canceled => "",
-            },
+            }),
             queue,
             ring,
             talk: match ending {

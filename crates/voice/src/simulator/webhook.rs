@@ -4,6 +4,7 @@ use super::Simulator;
 use super::answer::detail;
 use super::call::Call;
 use super::draw::Draw;
+use super::journal::{WEBHOOK_DELIVERED, WEBHOOK_FAILED, WEBHOOK_LOST};
 use super::suffix::{WebhookFate, script};
 use crate::bland::{SIGNATURE_HEADER, sign};
 use crate::http::{MAX_ANSWER_BYTES, describe, read_body};
@@ -12,34 +13,46 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Bland repeats a report that is not answered with 2xx; how often is not published.
-const TRIES: u32 = 3;
+pub const TRIES: u32 = 3;
+/// Whoever takes the reports may be starting as well.
+pub const TRIES_AFTER_RESTART: u32 = 6;
 
 /// Waits for the call's end, then reports it. Ends early when the simulator does.
-pub async fn follow(simulator: Arc<Simulator>, call: Arc<Call>) {
+pub async fn follow(simulator: Arc<Simulator>, call: Arc<Call>, tries: u32) {
+    let ended_and_reported = async {
+        tokio::select! {
+            () = sleep_until(call.at(call.course().ended)) => {}
+            () = call.ends.notified() => {}
+        }
+        simulator.limits.release();
+        report(&simulator, &call, tries).await;
+    };
     tokio::select! {
         () = simulator.shutdown.cancelled() => {}
-        () = report(&simulator, &call) => {}
+        () = ended_and_reported => {}
     }
 }
 
-async fn report(simulator: &Simulator, call: &Call) {
+/// Reports a call that ended before this process began.
+pub async fn catch_up(simulator: Arc<Simulator>, call: Arc<Call>) {
     tokio::select! {
-        () = sleep_until(call.accepted + call.course().ended) => {}
-        () = call.ends.notified() => {}
+        () = simulator.shutdown.cancelled() => {}
+        () = report(&simulator, &call, TRIES_AFTER_RESTART) => {}
     }
-    simulator.limits.release();
+}
+
+async fn report(simulator: &Simulator, call: &Call, tries: u32) {
     let Some(url) = &call.order.webhook else { return };
     let fate = fate(simulator, call);
     if fate == Some(WebhookFate::Lost) {
-        simulator.journal.did("webhook_lost");
-        return;
+        return note(simulator, call, WEBHOOK_LOST).await;
     }
     let late = if fate == Some(WebhookFate::Late) { simulator.behaviour().webhook_late_seconds } else { 0.0 };
-    let late = Duration::from_secs_f64(late / simulator.speed);
-    sleep_until(call.accepted + call.course().settled + late).await;
-    deliver(simulator, call, url).await;
+    let late = Duration::from_secs_f64(late / call.speed);
+    sleep_until(call.at(call.course().settled + late)).await;
+    deliver(simulator, call, url, tries).await;
     if fate == Some(WebhookFate::Twice) {
-        deliver(simulator, call, url).await;
+        deliver(simulator, call, url, tries).await;
     }
 }
 
@@ -58,20 +71,26 @@ fn fate(simulator: &Simulator, call: &Call) -> Option<WebhookFate> {
     .find_map(|(probability, fate)| draw.chance(probability).then_some(fate))
 }
 
-async fn deliver(simulator: &Simulator, call: &Call, url: &str) {
+async fn deliver(simulator: &Simulator, call: &Call, url: &str, tries: u32) {
     let body = detail(call, Instant::now(), &simulator.recordings).to_string();
     let mut wait = simulator.webhook_wait;
-    for attempt in 1..=TRIES {
+    for attempt in 1..=tries {
         match send(simulator, url, body.clone()).await {
-            Ok(()) => return simulator.journal.did("webhook_delivered"),
+            Ok(()) => return note(simulator, call, WEBHOOK_DELIVERED).await,
             Err(error) => tracing::debug!(call_id = %call.id, attempt, error, "a webhook was not taken"),
         }
-        if attempt < TRIES {
+        if attempt < tries {
             sleep(wait).await;
             wait *= 2;
         }
     }
-    simulator.journal.did("webhook_failed");
+    note(simulator, call, WEBHOOK_FAILED).await;
+}
+
+async fn note(simulator: &Simulator, call: &Call, action: &'static str) {
+    if let Err(error) = simulator.note(action, call.id).await {
+        tracing::error!(%error, "the journal cannot be written; after a restart a webhook is sent again");
+    }
 }
 
 async fn send(simulator: &Simulator, url: &str, body: String) -> Result<(), String> {

@@ -7,5 +7,6 @@ mod faults;
 mod lifecycle;
 mod operators;
 mod raw;
+mod restart;
 mod support;
 mod webhooks;

@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 use voice::simulator::{Behaviour, SimulatorConfig};
 use voice::{CallDetail, CallOrder, Outcome, VoiceProvider, WebhookEvent};
 
-async fn receiver() -> RawServer {
+pub async fn receiver() -> RawServer {
     RawServer::always(Reply::json("200 OK", "{}")).await
 }
 
-async fn place(stage: &Stage, to: &str, receiver: &RawServer) -> CallOrder {
+pub async fn place(stage: &Stage, to: &str, receiver: &RawServer) -> CallOrder {
     let order = CallOrder { webhook_url: Some(receiver.url.join("/hook").unwrap().into()), ..order(to) };
     stage.bland.place(&stage.account, &order).await.unwrap();
     order
 }
 
-async fn actions(stage: &Stage, action: &str, count: u64) {
+pub async fn actions(stage: &Stage, action: &str, count: u64) {
     eventually(action, || async { (stage.json("/simulator/journal").await["actions"][action] == count).then_some(()) })
         .await;
 }
 
-fn read(stage: &Stage, request: &Request) -> CallDetail {
+pub fn read(stage: &Stage, request: &Request) -> CallDetail {
     assert!(stage.bland.verify_webhook(&Secret::new("hook"), &request.headers, &request.body));
     assert!(!stage.bland.verify_webhook(&Secret::new("other"), &request.headers, &request.body));
     match stage.bland.parse_webhook(&request.body) {
