@@ -8,7 +8,7 @@ use queue::{Message, Queue, QueueName, RetryPolicy};
 use runtime::config::Environment;
 use runtime::{BoxError, Clients, Context, Listener, LocalSlots, Program, Settings, Shutdown};
 use serde_json::Value;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use storage::Storage;
@@ -50,6 +50,8 @@ pub struct Setting {
     pub over_tcp: bool,
     /// Nobody listens where the provider should be.
     pub no_provider: bool,
+    /// Where the worker answers health checks.
+    pub ops_addr: Option<SocketAddr>,
 }
 
 impl World {
@@ -77,7 +79,7 @@ impl World {
             account: account.clone(),
             lease: LEASE,
             name: "worker-test".into(),
-            ops_addr: None,
+            ops_addr: setting.ops_addr,
         };
         let worker = tokio::spawn(worker::serve(config, shutdown.clone()));
         Self { telephony, queue, account, bland, storage, shutdown, provider_shutdown, worker, _files: files }
