@@ -77,3 +77,35 @@ pub fn too_large(limit: u64) -> Problem {
 fn unsupported(detail: &str) -> Problem {
     Problem::new(ErrorCode::UnsupportedMediaType, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::FromRequest;
+    use actix_web::dev::Payload;
+    use actix_web::error::PayloadError;
+    use actix_web::test::TestRequest;
+    use futures_util::Stream;
+    use futures_util::stream::{self, LocalBoxStream};
+
+    async fn read_all(
+        limit: usize,
+        chunks: impl Stream<Item = Result<Bytes, PayloadError>> + 'static,
+    ) -> Result<Bytes, ErrorCode> {
+        let request = TestRequest::default().to_http_request();
+        let chunks: LocalBoxStream<'static, _> = Box::pin(chunks);
+        let mut payload = Payload::from(chunks);
+        let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
+        read(request.headers(), payload, limit).await.map_err(|problem| problem.code)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_whole_in_time_and_within_its_limit() {
+        let chunks = |count| stream::iter((0..count).map(|_| Ok(Bytes::from_static(b"abc"))));
+        assert_eq!(read_all(6, chunks(2)).await, Ok(Bytes::from_static(b"abcabc")));
+        assert_eq!(read_all(6, chunks(3)).await, Err(ErrorCode::PayloadTooLarge));
+        let broken = chunks(1).chain(stream::iter([Err(PayloadError::Incomplete(None))]));
+        assert_eq!(read_all(6, broken).await, Err(ErrorCode::InvalidArgument));
+        assert_eq!(read_all(6, chunks(1).chain(stream::pending())).await, Err(ErrorCode::DeadlineExceeded));
+    }
+}

@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, web};
-use callfairy_core::{ErrorCode, Id, Problem};
+use callfairy_core::{Id, Problem};
 use runtime::telemetry;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -137,5 +137,5 @@ fn trace_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
 
 /// Where no route is.
 pub async fn not_found() -> Result<&'static str, Failure> {
-    Err(Problem::new(ErrorCode::NotFound, "there is no such thing here").into())
+    Err(Problem::not_found().into())
 }

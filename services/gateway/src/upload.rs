@@ -28,7 +28,7 @@ const FILE: &str = "file";
 /// Fields of the request that are not the form's to give.
 const OURS: [&str; 2] = ["data", "filename"];
 
-/// Reads the form, and hands its fields (after `fields`, those of path and query) and its file to `call`, whose answer
+/// Reads the form (the request's message has a `filename` and `data` for its file), and hands its fields (after `fields`, those of path and query) and its file to `call`, whose answer
 /// it returns. `limit` is in bytes. When the upload breaks off or is refused, the call is dropped before its end.
 pub async fn receive<'a>(
     request: &HttpRequest,
@@ -151,4 +151,15 @@ fn filename(file: &Field) -> Option<String> {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name.chars().filter(|c| !c.is_control()).collect();
     (!name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_is_given_up() {
+        let problem = timely::<()>(future::pending()).await.unwrap_err();
+        assert_eq!(problem.code, ErrorCode::DeadlineExceeded);
+    }
 }

@@ -5,13 +5,14 @@ use bytes::Bytes;
 use callfairy_core::Problem;
 use futures_util::{Stream, StreamExt, stream};
 use gateway::Limits;
-use reqwest::{Body, Method, RequestBuilder};
-use serde_json::{Value, json};
+use reqwest::{Body, Method, RequestBuilder, Response};
+use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use testkit::{Answer, Upload};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 
 crate::both_ways!(
     fields_then_file,
@@ -62,12 +63,47 @@ fn ended(world: &World) -> usize {
     world.seen.upload.ended.load(Ordering::SeqCst)
 }
 
-async fn breaks_off(world: &World, times: usize) {
+/// An upload of 300,000 bytes so far, of which the service has a piece.
+struct Ongoing {
+    chunks: mpsc::Sender<Result<Bytes, Infallible>>,
+    request: JoinHandle<reqwest::Result<Response>>,
+}
+
+impl Ongoing {
+    async fn start(world: &World) -> Self {
+        world.seen.upload.bytes.store(0, Ordering::SeqCst);
+        let (chunks, body) = mpsc::channel(1);
+        let body = Body::wrap_stream(tokio_stream::wrappers::ReceiverStream::new(body));
+        let ongoing = Self { chunks, request: tokio::spawn(form(world, body).send()) };
+        ongoing.send(file(&"x".repeat(300_000)).trim_end()).await;
+        ongoing.has(world, 256 * 1024).await;
+        ongoing
+    }
+
+    async fn has(&self, world: &World, bytes: u64) {
+        testkit::eventually("the service has so many bytes", DEADLINE, async || {
+            (world.seen.upload.bytes.load(Ordering::SeqCst) == bytes).then_some(())
+        })
+        .await;
+    }
+
+    async fn send(&self, text: &str) {
+        self.chunks.send(Ok(Bytes::from(text.to_owned()))).await.unwrap();
+    }
+
+    async fn answer(self) -> Answer {
+        drop(self.chunks);
+        Answer::read(self.request.await.unwrap().unwrap()).await.unwrap()
+    }
+}
+
+/// So many uploads broke off, and none came to its end.
+async fn broke_off(world: &World, times: usize) {
     testkit::eventually("the service sees the upload break off", DEADLINE, async || {
-        (broken(world) == times).then_some(())
+        (broken(world) + ended(world) == times).then_some(())
     })
     .await;
-    assert_eq!(ended(world), 0);
+    assert_eq!((broken(world), ended(world)), (times, 0), "broken off, and ended");
 }
 
 async fn fields_then_file(world: &World) {
@@ -143,34 +179,34 @@ async fn forms_are_read_strictly(world: &World) {
 }
 
 async fn an_upload_that_breaks_off_is_no_end(world: &World) {
-    // The client goes away in the middle.
-    let (sender, chunks) = mpsc::channel::<Result<Bytes, Infallible>>(1);
-    let body = Body::wrap_stream(tokio_stream::wrappers::ReceiverStream::new(chunks));
-    let request = tokio::spawn(form(world, body).send());
-    sender.send(Ok(Bytes::from(file(&"x".repeat(300_000))))).await.unwrap();
-    testkit::eventually("the service has a piece", DEADLINE, async || {
-        (world.seen.upload.bytes.load(Ordering::SeqCst) > 0).then_some(())
-    })
-    .await;
+    let gone = Ongoing::start(world).await;
     assert_eq!(broken(world), 0);
-    request.abort();
-    breaks_off(world, 1).await;
+    gone.request.abort();
+    broke_off(world, 1).await;
 
     // The body is whole, the form in it is not.
-    let problem = send(world, file(&"x".repeat(300_000))).await.expect(400);
-    assert_eq!(problem["detail"], "the body is not a valid form: it ends too early");
-    breaks_off(world, 2).await;
+    let cut = Ongoing::start(world).await.answer().await.expect(400);
+    assert_eq!(cut["detail"], "the body is not a valid form: it ends too early");
+    broke_off(world, 2).await;
+
+    let whole = Ongoing::start(world).await;
+    whole.send("\r\n--edge--\r\n").await;
+    whole.answer().await.expect(202);
+    assert_eq!((broken(world), ended(world)), (2, 1));
 }
 
 async fn fields_after_the_file_undo_it(world: &World) {
-    let after = format!("{}{}--edge--\r\n", file(&"x".repeat(300_000)), text("mapping", "a"));
-    let problem = send(world, after).await.expect(400);
-    assert_eq!(problem["errors"][0]["field"], "mapping");
-    assert!(problem["detail"].as_str().unwrap().contains("put the fields first"), "{problem}");
-    breaks_off(world, 1).await;
-    let two = format!("{}{}--edge--\r\n", file("x"), file("y"));
-    assert_eq!(send(world, two).await.expect(400)["errors"][0]["field"], "file");
-    breaks_off(world, 2).await;
+    for (times, (after, field)) in [(text("mapping", "a"), "mapping"), (file("y"), "file")].into_iter().enumerate() {
+        let upload = Ongoing::start(world).await;
+        // The file is over, the form is not.
+        upload.send("\r\n--edge\r\n").await;
+        upload.has(world, 300_000).await;
+        upload.send(&format!("{}--edge--\r\n", after.trim_start_matches("--edge\r\n"))).await;
+        let problem = upload.answer().await.expect(400);
+        assert_eq!(problem["errors"][0]["field"], field);
+        assert!(problem["detail"].as_str().unwrap().contains("put the fields first"), "{problem}");
+        broke_off(world, times + 1).await;
+    }
 }
 
 async fn a_service_that_refuses_is_heard_at_once(world: &World) {
@@ -219,19 +255,15 @@ async fn files_have_a_limit() {
         let limits = Limits { upload: 2 * 1024 * 1024, ..Limits::default() };
         let world = World::start_with(Setup { over_tcp, limits, ..Setup::default() }).await;
         let taken = Arc::new(AtomicU64::new(0));
+        send(&world, Body::wrap_stream(large(33, &taken))).await.expect(413);
+        broke_off(&world, 1).await;
         send(&world, Body::wrap_stream(large(32, &taken))).await.expect(202);
-        let problem: Value = send(&world, Body::wrap_stream(large(33, &taken))).await.expect(413);
-        assert_eq!(
-            (&problem["code"], &problem["detail"]),
-            (&json!("payload_too_large"), &json!("the body is larger than 2097152 bytes"))
-        );
-        testkit::eventually("the service sees it break off", DEADLINE, async || (broken(&world) == 1).then_some(()))
-            .await;
         assert_eq!(ended(&world), 1);
-        world.seen.upload.bytes.store(0, Ordering::SeqCst);
 
         // Said beforehand, it is refused before any of it is read.
-        send(&world, vec![b'x'; 4 * 1024 * 1024]).await.expect(413);
+        let problem = send(&world, vec![b'x'; 4 * 1024 * 1024]).await.expect(413);
+        let detail = "the body is larger than 2097152 bytes";
+        assert_eq!((&problem["code"], &problem["detail"]), (&json!("payload_too_large"), &json!(detail)));
         assert_eq!((ended(&world), broken(&world)), (1, 1));
         world.end().await;
     }
