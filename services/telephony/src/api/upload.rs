@@ -27,7 +27,7 @@ use storage::{Storage, StorageError, Stored};
 /// The largest file.
 const MAX_FILE: u64 = 1024 * 1024 * 1024;
 /// An upload that brings nothing for this long is given up.
-const MAX_SILENCE: Duration = Duration::from_secs(60);
+const MAX_SILENCE: Duration = Duration::from_mins(1);
 const DEFAULT_NAME: &str = "contacts.csv";
 
 /// Takes the file in and orders its import. Whatever goes wrong, nothing of the file stays.

@@ -189,7 +189,9 @@ impl Columns {
         }
         if name.is_empty() {
             name = NAME_PARTS.iter().filter_map(|known| known_column(&words, &roles, known)).collect();
-            name.iter().for_each(|column| roles[*column] = Some(Field::Name));
+            for column in &name {
+                roles[*column] = Some(Field::Name);
+            }
         }
         let [phone_number] = of(Field::PhoneNumber, &roles)[..] else {
             return Err(no_single(&headers, "phone_number", of(Field::PhoneNumber, &roles).is_empty()));

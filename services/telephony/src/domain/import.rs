@@ -154,7 +154,7 @@ impl Faults<'_> {
                 let message = format!("{column}{space}{message}");
                 self.first = Some(RowError { column, code: code.to_owned(), message });
             }
-            Some(first) => first.message.push_str(&format!("; {column}{space}{message}")),
+            Some(first) => first.message = format!("{}; {column}{space}{message}", first.message),
         }
     }
 

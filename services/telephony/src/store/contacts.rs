@@ -207,3 +207,7 @@ fn by_ids(db: &mut Db, scope: &OrgScope, ids: &[String], after: ContactId, limit
     found.truncate(limit);
     Ok(found)
 }
+
+#[cfg(test)]
+#[path = "contacts_tests.rs"]
+mod tests;

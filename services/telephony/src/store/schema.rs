@@ -180,7 +180,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{Nullable, Text};
     use db::sql::{Jsonb, UtcTime, Uuid};
 
     contacts (id) {
@@ -200,7 +200,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::Text;
     use db::sql::Uuid;
 
     contact_tags (organisation_id, tag, contact_id) {
@@ -211,7 +211,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
     use db::sql::{Jsonb, UtcTime, Uuid};
 
     imports (id) {
@@ -249,7 +249,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Text};
     use db::sql::{Jsonb, Uuid};
 
     import_errors (import_id, line) {

@@ -1,0 +1,338 @@
+//! telephony as it runs, with stand-ins for what it asks of auth and tenancy.
+
+use access::{
+    ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, Call, Client, ISSUER, Meta, PermissionSet, ServiceIdentity, Services,
+};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use callfairy_core::{Clock, ErrorCode, OrganisationId, Problem, Secret, UserId};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use proto::auth::{SigningKey, SigningKeys};
+use proto::rpc::authority as authority_rpc;
+use proto::rpc::keys::ListSigningKeys;
+use proto::rpc::organisations as organisations_rpc;
+use proto::tenancy::{self as api, AccessSnapshot, Relation};
+use proto::types::Empty;
+use proto::{Permission, Rpc};
+use queue::{Queue, RetryPolicy};
+use runtime::config::Environment;
+use runtime::{BoxError, Clients, Context, Listener, LocalSlots, Program, Settings, Shutdown};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use storage::Storage;
+use telephony::{Config, MIGRATIONS};
+use tempfile::TempDir;
+use testkit::{Database, FixedClock};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// Longer than anything here should take, however busy the machine.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+/// Of the key that access tokens are signed with.
+const SEED: [u8; 32] = [7; 32];
+const KEY_ID: &str = "test";
+
+pub struct World {
+    pub clock: FixedClock,
+    pub telephony: Client,
+    /// For workers.
+    pub context: Context,
+    pub queue: Queue,
+    pub storage: Storage,
+    /// telephony's own tables, to set what only time would bring.
+    pub pool: db::Pool,
+    pub tenancy: Tenancy,
+    /// Where telephony is, if it is behind a socket.
+    remote: Option<Settings>,
+    shutdown: Shutdown,
+    served: JoinHandle<Result<(), BoxError>>,
+    data: TempDir,
+    _database: Database,
+}
+
+impl World {
+    /// An empty telephony.
+    pub async fn start(database: Database, over_tcp: bool) -> Self {
+        let (data, clock, slots) = (TempDir::new().unwrap(), FixedClock::default(), LocalSlots::default());
+        let url = database.url().to_owned();
+        tokio::task::spawn_blocking(move || db::migrate(&url, "telephony", &MIGRATIONS)).await.unwrap().unwrap();
+
+        let listener = if over_tcp {
+            Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
+        } else {
+            Listener::local(slots.telephony.clone())
+        };
+        let mut environment = Environment::new();
+        let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+        set("CALLFAIRY_DATA_DIR", data.path().display().to_string());
+        set("CALLFAIRY_TELEPHONY_DATABASE_URL", database.url().to_owned());
+        set("CALLFAIRY_INTERNAL_KEY", BASE64_STANDARD.encode([1; 32]));
+        set("CALLFAIRY_MASTER_KEY", BASE64_STANDARD.encode([2; 32]));
+        set("CALLFAIRY_SWEEP_SECONDS", "1".to_owned());
+        if let Some(address) = listener.address() {
+            set("CALLFAIRY_TELEPHONY_URL", format!("http://{address}"));
+        }
+        let settings = Settings::load(Program::Platform, None, &environment).unwrap();
+        let mut clients = Clients::local(&slots);
+        if over_tcp {
+            clients.telephony = Clients::remote(&settings).unwrap().telephony;
+        }
+        let keys = settings.internal_keys().unwrap();
+        let context = |name| Context::new(name, clients.clone(), &keys, Arc::new(clock.clone()));
+
+        let tenancy = Tenancy::default();
+        slots.auth.fill(Arc::new(Services::new(context("auth").guard()).keys(AuthKeys)));
+        let services = Services::new(context("tenancy").guard());
+        slots.tenancy.fill(Arc::new(services.authority(tenancy.clone()).organisations(tenancy.clone())));
+
+        // Pauses that a test can wait for.
+        let pauses = (Duration::from_millis(5), Duration::from_millis(20));
+        let policy = RetryPolicy { pause_min: pauses.0, pause_max: pauses.1, ..RetryPolicy::default() };
+        let (queue, shutdown) = (Queue::embedded_with(policy), Shutdown::new());
+        let config = Config::new(&settings, context("telephony"), queue.clone()).unwrap();
+        let served = tokio::spawn(telephony::serve(config, listener, shutdown.clone()));
+        let world = Self {
+            clock: clock.clone(),
+            telephony: clients.telephony.clone(),
+            context: context("worker"),
+            queue,
+            storage: Storage::open(&settings.storage_url).unwrap(),
+            pool: db::Pool::open(database.url(), "telephony", 2).unwrap(),
+            tenancy,
+            remote: over_tcp.then_some(settings),
+            shutdown,
+            served,
+            data,
+            _database: database,
+        };
+        testkit::eventually("telephony answers", DEADLINE, async || {
+            let request = proto::jobs::ClaimImportRequest { import_id: nobody(), ..Default::default() };
+            world.asks::<proto::rpc::import_jobs::ClaimImport>(request).await.ok()
+        })
+        .await;
+        world
+    }
+
+    /// A finished test leaves nothing behind.
+    pub async fn end(self) {
+        self.shutdown.begin();
+        self.served.await.unwrap().unwrap();
+    }
+
+    /// As a user.
+    pub async fn call<R: Rpc>(&self, user: UserId, request: R::Request) -> Result<R::Response, Problem> {
+        self.telephony.unary::<R>(&self.signed_in(user), request).await
+    }
+
+    /// As a user, with an idempotency key.
+    pub async fn call_once<R: Rpc>(
+        &self,
+        user: UserId,
+        key: &str,
+        request: R::Request,
+    ) -> Result<R::Response, Problem> {
+        let meta = Meta { idempotency_key: Some(key.to_owned()), ..self.signed_in(user) };
+        self.telephony.unary::<R>(&meta, request).await
+    }
+
+    /// Runs what a caller does who then is gone, with all its connections.
+    pub async fn vanishing_caller<F, Fut>(&self, call: F)
+    where
+        F: FnOnce(Client) -> Fut + Send + 'static,
+        Fut: Future<Output = ()>,
+    {
+        let Some(settings) = self.remote.clone() else { return call(self.telephony.clone()).await };
+        let process = move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async { call(Clients::remote(&settings).unwrap().telephony).await });
+        };
+        tokio::task::spawn_blocking(process).await.unwrap();
+    }
+
+    /// As another service.
+    pub async fn asks<R: Rpc>(&self, request: R::Request) -> Result<R::Response, Problem> {
+        self.telephony.unary::<R>(&self.service().meta().unwrap(), request).await
+    }
+
+    pub fn service(&self) -> &ServiceIdentity {
+        &self.context.identity
+    }
+
+    /// An active organisation, and somebody who may do everything in it.
+    pub fn organisation(&self) -> (OrganisationId, UserId) {
+        let organisation = OrganisationId::new();
+        (organisation, self.agent(organisation, PermissionSet::grantable()))
+    }
+
+    pub fn agent(&self, organisation: OrganisationId, permissions: PermissionSet) -> UserId {
+        let user = UserId::new();
+        self.tenancy.0.lock().unwrap().insert((user, organisation), permissions);
+        user
+    }
+
+    /// What goes beside a user's request.
+    pub fn signed_in(&self, user: UserId) -> Meta {
+        let seconds = self.clock.now().get().as_second();
+        let claims = AccessClaims {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: user,
+            sid: Uuid::now_v7(),
+            jti: Uuid::now_v7(),
+            iat: seconds,
+            exp: seconds + 600,
+        };
+        let header = Header {
+            typ: Some(ACCESS_TOKEN_TYPE.to_owned()),
+            kid: Some(KEY_ID.to_owned()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        Meta::with_token(Secret::new(jsonwebtoken::encode(&header, &claims, &signing_key()).unwrap()))
+    }
+
+    /// Runs SQL on telephony's tables.
+    pub async fn sql(&self, sql: &str) {
+        let sql = sql.to_owned();
+        self.pool.write(move |db| Ok::<_, db::Error>(db.batch_execute(&sql)?)).await.unwrap();
+    }
+
+    /// The files in the object store.
+    pub fn stored(&self) -> Vec<std::path::PathBuf> {
+        let mut files = vec![];
+        let mut directories = vec![self.data.path().join("files")];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { directories.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+}
+
+/// An id that nothing has.
+pub fn nobody() -> String {
+    OrganisationId::new().to_string()
+}
+
+pub fn code<T: std::fmt::Debug>(answer: Result<T, Problem>) -> ErrorCode {
+    answer.unwrap_err().code
+}
+
+/// The one bad field of an answer.
+pub fn field<T: std::fmt::Debug>(answer: Result<T, Problem>) -> String {
+    let problem = answer.unwrap_err();
+    assert_eq!(problem.fields.len(), 1, "{problem:?}");
+    problem.fields[0].field.clone()
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, Default)]
+pub struct Tenancy(Arc<Mutex<HashMap<(UserId, OrganisationId), PermissionSet>>>);
+
+impl Tenancy {
+    fn knows(&self, organisation: &str) -> bool {
+        let known = self.0.lock().unwrap();
+        known.keys().any(|(_, known)| known.to_string() == organisation)
+    }
+}
+
+fn unused<T>() -> Result<T, Problem> {
+    Err(Problem::new(ErrorCode::Unimplemented, "telephony does not ask this"))
+}
+
+impl access::Authority for Tenancy {
+    async fn get_access(&self, call: Call<authority_rpc::GetAccess>) -> Result<AccessSnapshot, Problem> {
+        let request = call.request;
+        let key = (request.user_id.parse().unwrap(), request.organisation_id.parse().unwrap_or(OrganisationId::new()));
+        let permissions = self.0.lock().unwrap().get(&key).copied();
+        Ok(AccessSnapshot {
+            user_is_active: true,
+            is_superadmin: false,
+            organisation_exists: self.knows(&request.organisation_id),
+            relation: permissions.map_or(Relation::Unspecified, |_| Relation::Agent).into(),
+            permissions: permissions.unwrap_or_default().bits(),
+        })
+    }
+
+    async fn report_account(&self, _: Call<authority_rpc::ReportAccount>) -> Result<Empty, Problem> {
+        unused()
+    }
+
+    async fn report_assignment(&self, _: Call<authority_rpc::ReportAssignment>) -> Result<Empty, Problem> {
+        unused()
+    }
+
+    async fn get_roles(&self, _: Call<authority_rpc::GetRoles>) -> Result<api::GetRolesResponse, Problem> {
+        unused()
+    }
+}
+
+impl access::Organisations for Tenancy {
+    async fn look_up_organisations(
+        &self,
+        call: Call<organisations_rpc::LookUpOrganisations>,
+    ) -> Result<api::LookUpOrganisationsResponse, Problem> {
+        let known = call.request.ids.into_iter().filter(|id| self.knows(id));
+        let active = |id| api::LookedUpOrganisation { id, name: "Acme".to_owned(), is_active: true };
+        Ok(api::LookUpOrganisationsResponse { organisations: known.map(active).collect() })
+    }
+
+    async fn list_organisations(
+        &self,
+        _: Call<organisations_rpc::ListOrganisations>,
+    ) -> Result<api::ListOrganisationsResponse, Problem> {
+        unused()
+    }
+
+    async fn create_organisation(
+        &self,
+        _: Call<organisations_rpc::CreateOrganisation>,
+    ) -> Result<api::Organisation, Problem> {
+        unused()
+    }
+
+    async fn get_organisation(
+        &self,
+        _: Call<organisations_rpc::GetOrganisation>,
+    ) -> Result<api::Organisation, Problem> {
+        unused()
+    }
+
+    async fn update_organisation(
+        &self,
+        _: Call<organisations_rpc::UpdateOrganisation>,
+    ) -> Result<api::Organisation, Problem> {
+        unused()
+    }
+}
+
+/// The one RPC of auth that telephony asks.
+struct AuthKeys;
+
+impl access::Keys for AuthKeys {
+    async fn list_signing_keys(&self, _: Call<ListSigningKeys>) -> Result<SigningKeys, Problem> {
+        let public = ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key();
+        let key = SigningKey {
+            kty: "OKP".to_owned(),
+            crv: "Ed25519".to_owned(),
+            kid: KEY_ID.to_owned(),
+            r#use: "sig".to_owned(),
+            alg: "EdDSA".to_owned(),
+            x: BASE64_URL_SAFE_NO_PAD.encode(public.as_bytes()),
+        };
+        Ok(SigningKeys { keys: vec![key] })
+    }
+}
+
+fn signing_key() -> EncodingKey {
+    // PKCS #8 of an Ed25519 key (RFC 8410) is this and the seed.
+    const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    EncodingKey::from_ed_der(&[PREFIX.as_slice(), SEED.as_slice()].concat())
+}
+
+/// Permissions of somebody who may do one thing.
+pub fn only(permission: Permission) -> PermissionSet {
+    [permission].into_iter().collect()
+}
