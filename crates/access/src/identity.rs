@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) const SERVICE_TOKEN_TYPE: &str = "service+jwt";
 const ISSUER: &str = "callfairy-internal";
-const LIFETIME: Duration = Duration::from_secs(60);
+const LIFETIME: Duration = Duration::from_mins(1);
 /// A token is used for half of its life, so that it does not expire on its way.
 const RENEW_AFTER: Duration = Duration::from_secs(30);
 

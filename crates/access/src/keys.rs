@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// An unknown key id makes us ask for the keys, but not more often than this: made-up ids must not load auth.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Known keys are asked for again after this, so that withdrawn ones go.
-const KEYS_LIVE: Duration = Duration::from_secs(300);
+const KEYS_LIVE: Duration = Duration::from_mins(5);
 
 /// Where the keys come from.
 #[async_trait]

@@ -2,12 +2,14 @@
 
 use crate::services::{ClientStreaming, ServerStreaming, Unary, WireFn};
 use crate::{Caller, Meta, Replies, Services};
+use callfairy_core::{ErrorCode, Problem};
 use futures_util::future::BoxFuture;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use proto::Rpc;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use tonic::body::Body;
 use tonic::codegen::StdError;
@@ -72,8 +74,10 @@ impl<R: Rpc> ClientStreamingService<R::Request> for Handler<ClientStreaming<R>> 
         let (taken, run) = (self.take(), self.run.clone());
         Box::pin(async move {
             let (caller, meta) = taken?;
+            let reset = requests.extensions().get::<Reset>().cloned().unwrap_or_default();
             let requests = requests.into_inner().map(|request| request.map_err(|status| proto::problem(&status)));
-            let requests: Replies<R::Request> = Box::pin(requests);
+            let end = stream::once(async move { reset.error() }).filter_map(async |error| error.map(Err));
+            let requests: Replies<R::Request> = Box::pin(requests.chain(end));
             let answer = run.run(caller, meta, requests).await;
             answer.map(Response::new).map_err(|problem| proto::status(&problem))
         })
@@ -105,8 +109,53 @@ pub(crate) fn server_streaming<R: Rpc>(run: ServerStreaming<R>) -> WireFn {
 pub(crate) fn client_streaming<R: Rpc>(run: ClientStreaming<R>) -> WireFn {
     Box::new(move |caller, meta, request| {
         let handler = handler(run.clone(), caller, meta);
+        let reset = Reset::default();
+        let mut request = request.map(|body| Body::new(Watched { body, reset: reset.clone() }));
+        request.extensions_mut().insert(reset);
         Box::pin(async move { grpc::<R>().client_streaming(handler, request).await })
     })
+}
+
+/// Whether the client broke its stream off. tonic takes that for the end of the stream; half an upload must not pass
+/// for a whole one, so this comes after the last request: nothing, or the error that tonic swallowed.
+#[derive(Debug, Clone, Default)]
+struct Reset(Arc<AtomicBool>);
+
+impl Reset {
+    fn error(&self) -> Option<Problem> {
+        let broken_off = || Problem::new(ErrorCode::InvalidArgument, "the stream broke off");
+        self.0.load(Ordering::Relaxed).then(broken_off)
+    }
+}
+
+/// A body that notes its failure.
+struct Watched {
+    body: Body,
+    reset: Reset,
+}
+
+impl http_body::Body for Watched {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Err(_))) = &frame {
+            self.reset.0.store(true, Ordering::Relaxed);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// The services as tower and tonic see them.
@@ -142,7 +191,7 @@ where
                 let caller = services.guard().identify(method.access, &meta).await?;
                 Ok((method.wire)(caller, meta, request.map(Body::new)).await)
             };
-            Ok(answer.await.unwrap_or_else(|problem: callfairy_core::Problem| proto::status(&problem).into_http()))
+            Ok(answer.await.unwrap_or_else(|problem: Problem| proto::status(&problem).into_http()))
         })
     }
 }

@@ -93,7 +93,7 @@ fn operation(rpc: &Rpc, route: &Route, schemas: &mut Schemas) -> Result<Value> {
         Answer::Empty => {}
         Answer::Download => success["content"] = json!({"application/octet-stream": {}}),
         Answer::ServerSentEvents => {
-            success["content"] = json!({"text/event-stream": {"schema": schemas.message(&output)}})
+            success["content"] = json!({"text/event-stream": {"schema": schemas.message(&output)}});
         }
     }
     let problem = |description: &str| json!({"description": description, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});

@@ -60,9 +60,10 @@ fn check(o: &mut String, field: &FieldDescriptor, rules: &Rules) -> Result {
         return writeln!(o, "}}");
     }
     let optional = field.supports_presence();
-    let (open, value, close) = match optional {
-        true => (format!("if let Some(value) = {member} {{ "), "value".to_owned(), " }"),
-        false => (String::new(), member.clone(), ""),
+    let (open, value, close) = if optional {
+        (format!("if let Some(value) = {member} {{ "), "value".to_owned(), " }")
+    } else {
+        (String::new(), member.clone(), "")
     };
     match field.kind() {
         Kind::String if optional => {

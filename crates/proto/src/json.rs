@@ -118,7 +118,7 @@ shapes!(Vec<u8>, Base64, []);
 
 #[allow(private_bounds)]
 pub mod base64 {
-    use super::*;
+    use super::{Base64, Deserializer, Serializer, Through};
     pub fn serialize<W: Through<Base64>, S: Serializer>(wire: &W, s: S) -> Result<S::Ok, S::Error> {
         wire.write(s)
     }

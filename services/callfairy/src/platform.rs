@@ -87,7 +87,8 @@ pub async fn run(mut settings: Settings, up: oneshot::Sender<Started>, shutdown:
 
 /// Points the platform's provider account at a simulator of its own.
 fn simulate(settings: &mut Settings) -> Result<(SimulatorConfig, TcpListener), BoxError> {
-    let listener = TcpListener::bind(settings.simulator.addr)?;
+    let bound = TcpListener::bind(settings.simulator.addr);
+    let listener = bound.map_err(|error| format!("cannot listen at {}: {error}", settings.simulator.addr))?;
     let address = listener.local_addr()?;
     let webhook_secret = match settings.bland.webhook_secret.clone() {
         Some(secret) => secret,

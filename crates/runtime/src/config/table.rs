@@ -115,7 +115,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     open("BLAND_BASE_URL", "https://api.bland.ai", &[Telephony, Worker], "Bland AI's API"),
     secret("BLAND_WEBHOOK_SECRET", &[Gateway, Telephony], "verifies Bland AI's webhooks"),
-    open("CALLFAIRY_SIMULATOR_ADDR", "127.0.0.1:0", PLATFORM, "where the built-in simulator listens; port 0: any free"),
+    open(
+        "CALLFAIRY_SIMULATOR_ADDR",
+        "127.0.0.1:8090",
+        PLATFORM,
+        "where the built-in simulator listens; port 0: any free",
+    ),
     open("CALLFAIRY_SIMULATOR_SPEED", "60", PLATFORM, "how many times faster than real calls the simulator's are"),
     // Calls
     open(

@@ -26,6 +26,7 @@ pub async fn start(arguments: DemoArgs, mut settings: Settings, shutdown: Shutdo
     let environment = runtime::config::Environment::from([
         ("CALLFAIRY_DATA_DIR".to_owned(), data.path().display().to_string()),
         ("CALLFAIRY_HTTP_ADDR".to_owned(), free_address(settings.http.addr)?.to_string()),
+        ("CALLFAIRY_SIMULATOR_ADDR".to_owned(), "127.0.0.1:0".to_owned()),
         ("CALLFAIRY_SIMULATOR_SPEED".to_owned(), SPEED.to_string()),
         ("CALLFAIRY_MAX_CONCURRENT_CALLS".to_owned(), MAX_CONCURRENT.to_string()),
         ("CALLFAIRY_CALLS_PER_SECOND".to_owned(), CALLS_PER_SECOND.to_string()),
