@@ -40,7 +40,10 @@ pub struct Country(Region);
 impl Country {
     /// From an ISO 3166 code of two capital letters.
     pub fn parse(code: &str) -> Result<Self, PhoneError> {
-        code.parse().map(Self).map_err(|_| PhoneError::UnknownCountry)
+        let region: Region = code.parse().map_err(|_| PhoneError::UnknownCountry)?;
+        // Codes are read that no country has, such as `XX`.
+        let has_numbers = PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some();
+        has_numbers.then_some(Self(region)).ok_or(PhoneError::UnknownCountry)
     }
 }
 
