@@ -1,6 +1,8 @@
 //! telephony through its RPCs, on SQLite in this process and on PostgreSQL over TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod calls;
+mod campaigns;
 mod contacts;
 mod files;
 mod import_claims;
@@ -8,6 +10,8 @@ mod import_crashes;
 mod import_errors;
 mod import_refusals;
 mod imports;
+mod live;
+mod pipeline;
 mod world;
 
 /// Runs each function twice: on SQLite, called in this process; on PostgreSQL, called over TCP.
