@@ -59,10 +59,8 @@ impl Reporter {
             tracing::error!(assignment = %id, "there is no such assignment to report");
             return Ok(());
         };
-        let mut meta = self.identity.meta()?;
-        meta.timeout = Some(REPORT_TIMEOUT);
+        let meta = self.identity.meta()?;
         let report = self.tenancy.unary::<ReportAssignment>(&meta, fact(&row));
-        // The deadline of the request itself does not count while no connection is there.
         let answer = tokio::time::timeout(REPORT_TIMEOUT, report).await;
         answer.unwrap_or_else(|_| Err(Problem::unavailable("tenancy")))?;
         Ok(())

@@ -3,7 +3,6 @@
 //! Owns: organisations; the facts that auth (accounts) and agent (assignments) report; what follows from them, as the
 //! rules in `domain/access.rs` say. Refuses: to be the source of a fact. Whether an account is active is auth's to
 //! say, who is whose agent is agent's; both report each change with a version, and an older one changes nothing here.
-//! Members, direct grants, settings and API keys are not here yet.
 //!
 //! Deactivating an organisation ends everybody's access to it but the superadmins'. Its agent's assignment stands
 //! until it is revoked where it was made.

@@ -61,6 +61,7 @@ impl access::Agents for Agents {
                 Ok(message(&row, names))
             })?;
             if touched.is_empty() {
+                // Answered as the first time, which may have ended before tenancy was told.
                 touched.push(super::id("id", &agent.id)?);
             }
             Ok((agent, touched))

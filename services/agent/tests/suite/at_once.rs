@@ -9,9 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
-crate::on_both!(of_one_organisation, of_one_user, of_few_users_and_few_organisations, the_same_key_at_once,);
+crate::on_both!(
+    the_database_itself_refuses_a_second_one,
+    of_one_organisation,
+    of_one_user,
+    of_few_users_and_few_organisations,
+    the_same_key_at_once,
+);
 
 const AT_ONCE: usize = 20;
+/// The first one finds no connections open, which sets its assignments apart.
+const ROUNDS: usize = 3;
 
 /// Assigns all pairs at once; answers those that were assigned. Meanwhile somebody looks.
 async fn assign_all(world: &World, pairs: Vec<(UserId, OrganisationId)>) -> Vec<Agent> {
@@ -65,27 +73,63 @@ async fn check_history(world: &World, assigned: &[Agent]) {
     .await;
 }
 
+async fn the_database_itself_refuses_a_second_one(world: &World) {
+    let (ada, acme) = (world.user("Ada"), world.organisation("Acme"));
+    world.assign(ada, acme).await;
+    let pool = db::Pool::open(world.database.url(), "agent", 1).unwrap();
+    let copy = async |user: UserId, organisation: OrganisationId, revoked: bool| {
+        let literal = |id: String| match world.database.is_postgres() {
+            true => format!("'{id}'"),
+            false => format!("x'{}'", id.replace('-', "")),
+        };
+        let (id, user, organisation) =
+            (literal(UserId::new().to_string()), literal(user.to_string()), literal(organisation.to_string()));
+        let revoked = if revoked { "assigned_at, assigned_by" } else { "NULL, NULL" };
+        let insert = format!(
+            "INSERT INTO assignments SELECT {id}, {user}, {organisation}, permissions, assigned_at, assigned_by, \
+             {revoked}, version FROM assignments LIMIT 1",
+        );
+        let inserted = pool.write(move |db| Ok::<_, db::Error>(db.batch_execute(&insert)?)).await;
+        inserted.map_err(|error| error.is_unique_violation().unwrap().to_owned())
+    };
+    let (bo, globex) = (world.user("Bo"), world.organisation("Globex"));
+    assert_eq!(copy(bo, acme, false).await, Err("assignments_organisation_id_key".to_owned()));
+    assert_eq!(copy(ada, globex, false).await, Err("assignments_user_id_key".to_owned()));
+    // History may hold any number.
+    for _ in 0..2 {
+        assert_eq!(copy(ada, acme, true).await, Ok(()));
+    }
+    assert_eq!(copy(bo, globex, false).await, Ok(()));
+}
+
 async fn of_one_organisation(world: &World) {
-    let acme = world.organisation("Acme");
-    let pairs = (0..AT_ONCE).map(|n| (world.user(&format!("u{n}")), acme)).collect();
-    let assigned = assign_all(world, pairs).await;
-    assert_eq!(world.agents(true).await.len(), 1);
+    let (acme, mut assigned) = (world.organisation("Acme"), Vec::new());
+    for _ in 0..ROUNDS {
+        let pairs = (0..AT_ONCE).map(|n| (world.user(&format!("u{n}")), acme)).collect();
+        assigned.extend(assign_all(world, pairs).await);
+        assert_eq!(world.agents(true).await.len(), 1);
+    }
     check_history(world, &assigned).await;
 }
 
 async fn of_one_user(world: &World) {
-    let ada = world.user("Ada");
-    let pairs = (0..AT_ONCE).map(|n| (ada, world.organisation(&format!("o{n}")))).collect();
-    let assigned = assign_all(world, pairs).await;
-    assert_eq!(world.agents(true).await.len(), 1);
+    let (ada, mut assigned) = (world.user("Ada"), Vec::new());
+    for _ in 0..ROUNDS {
+        let pairs = (0..AT_ONCE).map(|n| (ada, world.organisation(&format!("o{n}")))).collect();
+        assigned.extend(assign_all(world, pairs).await);
+        assert_eq!(world.agents(true).await.len(), 1);
+    }
     check_history(world, &assigned).await;
 }
 
 async fn of_few_users_and_few_organisations(world: &World) {
     let users: Vec<_> = (0..4).map(|n| world.user(&format!("u{n}"))).collect();
     let organisations: Vec<_> = (0..3).map(|n| world.organisation(&format!("o{n}"))).collect();
-    let pairs = (0..AT_ONCE).map(|n| (users[n % 4], organisations[n % 3])).collect();
-    let assigned = assign_all(world, pairs).await;
+    let mut assigned = Vec::new();
+    for _ in 0..ROUNDS {
+        let pairs = (0..AT_ONCE).map(|n| (users[n % 4], organisations[n % 3])).collect();
+        assigned.extend(assign_all(world, pairs).await);
+    }
     check_history(world, &assigned).await;
 }
 

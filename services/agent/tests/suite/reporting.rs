@@ -1,14 +1,15 @@
 //! What tenancy is told, and when it cannot be told.
 
 use crate::neighbours::Mood;
-use crate::world::{DEADLINE, World, code};
+use crate::world::{DEADLINE, World, assignment, code};
+use access::Meta;
 use callfairy_core::ErrorCode;
 use db::diesel::prelude::*;
 use db::diesel::sql_types::BigInt;
 use db::on;
 use proto::Permission;
 use proto::agent::GrantPermissionRequest;
-use proto::rpc::agents::GrantPermission;
+use proto::rpc::agents::{AssignAgent, GrantPermission};
 use runtime::{Listener, LocalSlots, Shutdown};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 crate::on_both!(
     is_told_before_the_answer,
     what_it_missed_arrives_later,
+    a_repeated_request_tells_again,
     a_tenancy_that_hangs_does_not_hold_up_the_answer,
     a_role_that_cannot_be_known_is_not_guessed,
     what_an_end_left_behind_is_told_at_the_next_start,
@@ -77,6 +79,17 @@ async fn what_it_missed_arrives_later(world: &World) {
     .await;
     let fact = world.neighbours.with(|known| known.facts[&second.id].clone());
     assert_eq!((fact.version, fact.permissions), (2, changed.permissions));
+}
+
+async fn a_repeated_request_tells_again(world: &World) {
+    let request = assignment(world.user("Ada"), world.organisation("Acme"));
+    let meta = Meta { idempotency_key: Some("one".to_owned()), ..world.signed_in(world.superadmin) };
+    world.mood(Mood::Down);
+    let agent = world.agent.unary::<AssignAgent>(&meta, request.clone()).await.unwrap();
+    assert_eq!(world.known_active(&agent), None);
+    world.mood(Mood::Well);
+    assert_eq!(world.agent.unary::<AssignAgent>(&meta, request).await, Ok(agent.clone()));
+    assert_eq!(world.known_active(&agent), Some(true));
 }
 
 async fn a_tenancy_that_hangs_does_not_hold_up_the_answer(world: &World) {

@@ -13,9 +13,9 @@ use std::collections::HashSet;
 crate::on_both!(tells_roles, refuses_malformed_reports, allows_what_the_specification_allows);
 
 const SEED: u64 = 2_026;
-const USERS: usize = 8;
-const ORGANISATIONS: usize = 4;
-const ROUNDS: usize = 50;
+const USERS: usize = 6;
+const ORGANISATIONS: usize = 3;
+const ROUNDS: usize = 80;
 
 async fn tells_roles(world: &World) {
     let acme = world.organisation("Acme").await.id;
@@ -105,7 +105,7 @@ async fn change_account(world: &World, random: &mut StdRng, people: &mut [Person
     let somebody = random.random_range(0..people.len());
     let person = &mut people[somebody];
     (person.known, person.version) = (true, person.version + 1);
-    (person.active, person.superadmin) = (random.random_bool(0.8), random.random_bool(0.2));
+    (person.active, person.superadmin) = (random.random_bool(0.6), random.random_bool(0.3));
     let fact = AccountFact {
         version: person.version,
         is_active: person.active,
