@@ -86,9 +86,12 @@ impl access::CallJobs for CallJobs {
     async fn report_recording(&self, call: Call<rpc::ReportRecording>) -> std::result::Result<Empty, Problem> {
         let id: CallId = call.request.call_id.id("call_id")?;
         let request = call.request;
-        let write = move |db: &mut Db| match request.stored {
-            true => recording::stored(db, id, &request.content_type, request.size),
-            false => recording::lost(db, id),
+        let write = move |db: &mut Db| {
+            if request.stored {
+                recording::stored(db, id, &request.content_type, request.size)
+            } else {
+                recording::lost(db, id)
+            }
         };
         self.0.pool.write(write).await?;
         Ok(Empty {})

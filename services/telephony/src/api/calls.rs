@@ -23,7 +23,7 @@ use proto::{Permission, telephony::CreateCallRequest};
 use std::time::Duration;
 
 /// How far ahead a call can be scheduled.
-const MAX_AHEAD: Duration = Duration::from_secs(366 * 24 * 3_600);
+const MAX_AHEAD: Duration = Duration::from_hours(366 * 24);
 
 #[derive(Debug)]
 pub struct Calls(pub State);

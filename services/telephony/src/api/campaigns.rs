@@ -137,13 +137,13 @@ impl access::Campaigns for Campaigns {
 
     async fn cancel_campaign(&self, call: Call<rpc::CancelCampaign>) -> std::result::Result<api::Campaign, Problem> {
         let id = call.request.id.id("id")?;
-        self.change(*call.scope(), id, |row, _| match row.status {
-            CampaignStatus::Completed => Err(Problem::conflict("the campaign is completed")),
-            // The dispatcher cancels the calls that are not being dialed, and then finishes it.
-            _ => {
-                row.status = CampaignStatus::Cancelled;
-                Ok(())
+        self.change(*call.scope(), id, |row, _| {
+            if row.status == CampaignStatus::Completed {
+                return Err(Problem::conflict("the campaign is completed"));
             }
+            // The dispatcher cancels the calls that are not being dialed, and then finishes it.
+            row.status = CampaignStatus::Cancelled;
+            Ok(())
         })
         .await
     }

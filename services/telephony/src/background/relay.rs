@@ -9,7 +9,7 @@ pub async fn publish(queue: Queue, rows: Vec<OutboxRow>) -> Vec<Result<(), Strin
     let mut results: Vec<Result<(), String>> = rows.iter().map(|row| Err(format!("no queue {}", row.topic))).collect();
     let mut by_queue = BTreeMap::<QueueName, Vec<(usize, Message)>>::new();
     for (index, row) in rows.into_iter().enumerate() {
-        if let Some(name) = row.topic.parse().ok() {
+        if let Ok(name) = row.topic.parse() {
             let message =
                 Message { id: row.id.uuid(), body: row.payload.to_string().into_bytes(), headers: row.headers };
             by_queue.entry(name).or_default().push((index, message));

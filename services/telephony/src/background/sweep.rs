@@ -12,10 +12,10 @@ use std::time::Duration;
 /// A due call whose message was sent this long ago, and that nobody claimed, is rung again.
 const SILENCE: Duration = Duration::from_secs(30);
 /// A lookup whose message was sent is asked for again after this.
-const LOOKUP_SILENCE: Duration = Duration::from_secs(60);
+const LOOKUP_SILENCE: Duration = Duration::from_mins(1);
 /// A recording whose message was sent this long ago, and that is not copied, is rung again. Copying takes its time, and
 /// the queue tries a message several times.
-const RECORDING_SILENCE: Duration = Duration::from_secs(600);
+const RECORDING_SILENCE: Duration = Duration::from_mins(10);
 /// Rows that one sweep takes of each kind; the next takes the rest.
 const BATCH: i64 = 1_000;
 

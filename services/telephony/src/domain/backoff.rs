@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// After an attempt whose outcome is unknown, the provider is asked this long after, each counted from the last.
 const LOOKUPS: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_secs(10),
     Duration::from_secs(30),
-    Duration::from_secs(120),
-    Duration::from_secs(600),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
 ];
 
 /// How long to wait after `failures` failures in a row: a random time (`dice` is 0 to 1) up to a limit that doubles,
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn looks_five_times() {
         assert_eq!(lookup_after(0), Some(Duration::from_secs(2)));
-        assert_eq!(lookup_after(4), Some(Duration::from_secs(600)));
+        assert_eq!(lookup_after(4), Some(Duration::from_mins(10)));
         assert_eq!(lookup_after(5), None);
     }
 }

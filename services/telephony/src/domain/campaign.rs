@@ -35,7 +35,9 @@ impl Selection {
         match (selection.ids.is_empty(), selection.tag.as_str(), selection.all) {
             (false, "", false) => {
                 let mut ids = selection.ids;
-                ids.iter_mut().for_each(|id| id.make_ascii_lowercase());
+                for id in &mut ids {
+                    id.make_ascii_lowercase();
+                }
                 ids.sort();
                 ids.dedup();
                 Ok(Self::Ids(ids))
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_long_pause_is_not_made_good() {
-        let now = Timestamp::UNIX_EPOCH.plus(Duration::from_secs(3_600));
+        let now = Timestamp::UNIX_EPOCH.plus(Duration::from_hours(1));
         let (count, next) = allowance(now, Some(Timestamp::UNIX_EPOCH), 10, u32::MAX);
         assert_eq!(count, 11);
         assert!(next > now);

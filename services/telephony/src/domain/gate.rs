@@ -10,7 +10,7 @@ pub const RULE_VERSION: i32 = 1;
 /// While the organisation has another call to the number, or the platform's pace is used up.
 const LATER: Duration = Duration::from_secs(5);
 /// While the organisation is not active.
-const MUCH_LATER: Duration = Duration::from_secs(60);
+const MUCH_LATER: Duration = Duration::from_mins(1);
 
 /// What the gate looks at.
 #[derive(Debug, Clone)]

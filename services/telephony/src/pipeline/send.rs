@@ -21,10 +21,10 @@ use proto::jobs::{ReportSendRequest, SendResult};
 use std::time::Duration;
 
 /// While the account cannot dial, its calls come back at this pace.
-const ACCOUNT_BLOCKED: Duration = Duration::from_secs(300);
+const ACCOUNT_BLOCKED: Duration = Duration::from_mins(5);
 
 /// However long the provider wants to be left alone.
-const LONGEST_SLOW_DOWN: Duration = Duration::from_secs(3_600);
+const LONGEST_SLOW_DOWN: Duration = Duration::from_hours(1);
 
 /// The attempt with its call, both locked: the call first, always.
 pub fn lock(db: &mut Db, id: AttemptId) -> Result<Option<(CallRow, AttemptRow)>> {

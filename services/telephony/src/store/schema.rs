@@ -1,4 +1,5 @@
 //! The tables.
+#![allow(clippy::wildcard_imports)] // as diesel writes tables
 
 use db::diesel;
 

@@ -10,7 +10,7 @@ use db::{Db, Sql, diesel, on};
 use std::time::Duration;
 
 /// Events older than this are gone.
-pub const KEPT: Duration = Duration::from_secs(24 * 3_600);
+pub const KEPT: Duration = Duration::from_hours(24);
 /// Rows that one purge deletes.
 const PURGE_BATCH: i64 = 5_000;
 

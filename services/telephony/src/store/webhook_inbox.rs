@@ -7,7 +7,7 @@ use db::{Db, Sql, diesel, on};
 use std::time::Duration;
 
 /// A provider repeats itself for hours, not for weeks.
-pub const KEPT: Duration = Duration::from_secs(14 * 24 * 3_600);
+pub const KEPT: Duration = Duration::from_hours(14 * 24);
 /// Rows that one purge deletes.
 const PURGE_BATCH: i64 = 5_000;
 

@@ -40,7 +40,7 @@ async fn one_key_orders_one_call(world: &World) {
 async fn a_call_waits_for_its_time(world: &World) {
     let desk = Desk::new(world);
     let now = callfairy_core::Timestamp::from(jiff::Timestamp::now());
-    let at = now.plus(Duration::from_secs(3_600));
+    let at = now.plus(Duration::from_hours(1));
     world.clock.set(now);
     let scheduled = |at: callfairy_core::Timestamp| proto::telephony::CreateCallRequest {
         scheduled_at: Some(at.into()),
@@ -50,12 +50,12 @@ async fn a_call_waits_for_its_time(world: &World) {
     assert_eq!(claim(world, &call.id).await, None);
     world.sql(&format!("UPDATE calls SET due_at = {}", past(world))).await;
     assert!(claim(world, &call.id).await.is_some());
-    let too_far = now.plus(Duration::from_secs(400 * 24 * 3_600));
+    let too_far = now.plus(Duration::from_hours(400 * 24));
     assert_eq!(field(world.call::<rpc::CreateCall>(desk.user, scheduled(too_far)).await), "scheduled_at");
 }
 
 async fn a_clock_that_is_ahead_delays_nothing(world: &World) {
-    world.clock.set(callfairy_core::Timestamp::from(jiff::Timestamp::now()).plus(Duration::from_secs(3_600)));
+    world.clock.set(callfairy_core::Timestamp::from(jiff::Timestamp::now()).plus(Duration::from_hours(1)));
     let desk = Desk::new(world);
     let call = desk.create("+442079460018").await;
     assert!(claim(world, &call.id).await.is_some());
@@ -146,14 +146,14 @@ async fn the_pace_is_kept(world: &World) {
     let desk = Desk::new(world);
     let calls: Vec<_> = join_all((0..40).map(|n| desk.create_nth(n))).await.into_iter().map(|call| call.id).collect();
     world.sql(&format!("UPDATE pacing SET next_at = {}", past(world))).await;
-    let (begun, mut claimed) = (Instant::now(), 0);
+    let (begun, mut claimed) = (Instant::now(), 0_u32);
     while begun.elapsed() < Duration::from_secs(2) {
         world.sql(&format!("UPDATE calls SET due_at = {} WHERE claimed_until IS NULL", past(world))).await;
-        claimed += claim_all(world, &calls).await;
+        claimed += u32::try_from(claim_all(world, &calls).await).unwrap();
     }
     // Ten in a second, and one second that was quiet before.
     let most = 10.0 * (begun.elapsed().as_secs_f64() + 1.0) + 1.0;
-    assert!((claimed as f64) <= most, "{claimed}, not {most}");
+    assert!(f64::from(claimed) <= most, "{claimed}, not {most}");
     assert!(claimed >= 20, "{claimed}");
     check(world).await;
 }
