@@ -108,25 +108,28 @@ async fn bad_bodies_are_named(layout: Layout) {
     assert_eq!(world.agent.get(&calls).await.expect(200)["calls"], json!([]), "nothing was placed");
 }
 
+/// A file, the form's fields, and the field that is wrong.
+type Case = (&'static [u8], &'static [(&'static str, &'static str)], &'static str);
+
 async fn bad_files_are_refused(layout: Layout) {
+    const GOOD: &str = "Name,Phone\nAda,+442079460018\n";
     let world = World::new(layout).await;
     let imports = world.path("/imports");
-    let good = "Name,Phone\nAda,+442079460018\n";
-    let cases: [(&[u8], &[(&str, &str)], &str); 9] = [
+    let cases: [Case; 9] = [
         (b"", &[], "file"),
         (b"PK\x03\x04zipzipzip\x00\x00", &[], "file"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", &[], "file"),
         (b"Name,Shoe size\nAda,38\n", &[], "file"),
         (b"Name,Phone\n", &[], "file"),
-        (good.as_bytes(), &[("mapping", "{not json")], "mapping"),
-        (good.as_bytes(), &[("mapping", r#"{"Name": "shoe_size"}"#)], "mapping"),
-        (good.as_bytes(), &[("default_country", "xx")], "default_country"),
-        (good.as_bytes(), &[("on_duplicate", "explode")], "on_duplicate"),
+        (GOOD.as_bytes(), &[("mapping", "{not json")], "mapping"),
+        (GOOD.as_bytes(), &[("mapping", r#"{"Name": "shoe_size"}"#)], "mapping"),
+        (GOOD.as_bytes(), &[("default_country", "xx")], "default_country"),
+        (GOOD.as_bytes(), &[("on_duplicate", "explode")], "on_duplicate"),
     ];
     for (content, fields, field) in cases {
         refused(&world.agent.upload(&imports, fields, csv(content)).await, 400, "invalid_argument", Some(field));
     }
-    let wrong = Upload { field: "picture", ..csv(good.as_bytes()) };
+    let wrong = Upload { field: "picture", ..csv(GOOD.as_bytes()) };
     assert_eq!(world.agent.upload(&imports, &[], wrong).await.status, 400);
     refused(&world.agent.post(&imports, json!({})).await, 415, "unsupported_media_type", None);
     assert_eq!(world.agent.get(&imports).await.expect(200)["imports"], json!([]), "no import was made");

@@ -28,7 +28,7 @@ async fn until(response: reqwest::Response, fits: impl Fn(&Value) -> bool) -> (S
             while let Some((event, rest)) = text.split_once("\n\n") {
                 let line = |name: &str| event.lines().find_map(|l| l.strip_prefix(name)).map(str::trim);
                 let found = line("id:").zip(line("data:")).map(|(id, data)| (id.to_owned(), data.to_owned()));
-                text = rest.to_owned();
+                text = rest.to_string();
                 if let Some((id, data)) = found {
                     let data: Value = serde_json::from_str(&data).unwrap();
                     if fits(&data) {

@@ -8,7 +8,7 @@ use testkit::{Client, Layout, Platform, Upload, eventually};
 
 pub const PASSWORD: &str = "plain blue teapots sing";
 /// What takes seconds on an idle machine may take longer on a busy one.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A platform, its superadmin, and an organisation with its agent.
 pub struct World {
@@ -135,7 +135,7 @@ pub async fn all(client: &Client, path: &str, items: &str) -> Vec<Value> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let page = client.get(&format!("{path}{separator}page_size=200&page_token={token}")).await.expect(200);
         found.extend(page[items].as_array().unwrap().clone());
-        token = page["next_page_token"].as_str().unwrap().to_owned();
+        page["next_page_token"].as_str().unwrap().clone_into(&mut token);
         if token.is_empty() {
             return found;
         }
@@ -177,5 +177,5 @@ pub async fn settled(client: &Client, campaign: &str) -> Value {
 
 /// A time that lies ahead, as the API reads it.
 pub fn in_a_month() -> String {
-    SystemClock.now().plus(Duration::from_secs(30 * 24 * 3_600)).to_string()
+    SystemClock.now().plus(Duration::from_hours(30 * 24)).to_string()
 }

@@ -15,19 +15,18 @@ use proto::rpc::import_jobs as rpc;
 use queue::{Message, Outcome};
 use rows::Unreadable;
 use runtime::{Context, Shutdown, telemetry};
+use std::collections::HashSet;
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 use storage::Storage;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 /// Files that are read at one time, each with a few megabytes in memory.
 pub const IMPORTS_AT_ONE_TIME: u16 = 4;
-/// A call that streams batches ends after this time and is followed by another, so that telephony can be restarted
-/// between two of them.
-const SPELL: Duration = Duration::from_secs(10);
+/// Batches of one call. Another one follows, so that telephony can be restarted between two of them.
+const BATCHES_OF_A_CALL: usize = 20;
 
 #[derive(Clone)]
 pub struct Imports {
@@ -37,6 +36,8 @@ pub struct Imports {
     /// The worker's, unlike any other's: by it telephony knows a worker that comes again.
     name: String,
     max_rows: usize,
+    /// Whose files are being read here: a message that comes again while its job is going on is one too many.
+    going_on: Arc<Mutex<HashSet<Uuid>>>,
 }
 
 /// Why a file is not read to its end.
@@ -73,7 +74,7 @@ impl From<Problem> for Stop {
 impl Imports {
     pub fn new(context: Context, storage: Storage, name: String, shutdown: Shutdown) -> Self {
         let telephony = Telephony::new(&context, shutdown);
-        Self { context, telephony, storage, name, max_rows: MAX_ROWS }
+        Self { context, telephony, storage, name, max_rows: MAX_ROWS, going_on: Arc::default() }
     }
 
     /// With fewer rows in a batch than telephony takes.
@@ -89,7 +90,8 @@ impl Imports {
         };
         let span = tracing::info_span!("import job", %import);
         telemetry::set_parent(&span, &message.headers);
-        async move { self.import(import).await.unwrap_or_else(|problem| unanswered(&problem)) }.instrument(span).await
+        let Some(_alone) = Alone::take(&self.going_on, import) else { return Outcome::Done };
+        async { self.import(import).await.unwrap_or_else(|problem| unanswered(&problem)) }.instrument(span).await
     }
 
     async fn import(&self, import: Uuid) -> Result<Outcome, Problem> {
@@ -117,8 +119,8 @@ impl Imports {
         Ok(())
     }
 
-    /// One call: `first` and what follows it, until the file ends or the call has taken long enough. What was sent
-    /// before the file proved unreadable is put in all the same.
+    /// One call: `first` and what follows it, until the file ends or the call has enough. What was sent before the
+    /// file proved unreadable is put in all the same.
     async fn send(&self, first: ImportBatch, batches: &mut Batches) -> Result<(), Stop> {
         let (sender, receiver) = mpsc::channel(1);
         let requests = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
@@ -140,18 +142,16 @@ impl Imports {
         first: ImportBatch,
         batches: &mut Batches,
     ) -> Result<(), Stop> {
-        let (begun, mut next) = (Instant::now(), Some(first));
-        while let Some(batch) = next {
+        let mut next = Some(first);
+        for sent in 1.. {
+            let Some(batch) = next else { break };
             // Nobody listens any more: the answer says why.
-            if sender.send(batch).await.is_err() {
+            if sender.send(batch).await.is_err() || sent == BATCHES_OF_A_CALL {
                 break;
             }
             if self.telephony.is_stopping() && !batches.is_over() {
                 let _ = sender.send(batches.release()).await;
                 return Err(Stop::Released);
-            }
-            if begun.elapsed() >= SPELL {
-                break;
             }
             next = batches.next().await?;
         }
@@ -165,5 +165,23 @@ impl Imports {
             // Done, or somebody else's business by now.
             _ => Ok(Outcome::Done),
         }
+    }
+}
+
+/// The only one in this worker who reads a file.
+struct Alone<'a> {
+    going_on: &'a Mutex<HashSet<Uuid>>,
+    import: Uuid,
+}
+
+impl<'a> Alone<'a> {
+    fn take(going_on: &'a Mutex<HashSet<Uuid>>, import: Uuid) -> Option<Self> {
+        going_on.lock().unwrap_or_else(PoisonError::into_inner).insert(import).then_some(Self { going_on, import })
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.going_on.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.import);
     }
 }

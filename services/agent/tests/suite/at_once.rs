@@ -78,9 +78,8 @@ async fn the_database_itself_refuses_a_second_one(world: &World) {
     world.assign(ada, acme).await;
     let pool = db::Pool::open(world.database.url(), "agent", 1).unwrap();
     let copy = async |user: UserId, organisation: OrganisationId, revoked: bool| {
-        let literal = |id: String| match world.database.is_postgres() {
-            true => format!("'{id}'"),
-            false => format!("x'{}'", id.replace('-', "")),
+        let literal = |id: String| {
+            if world.database.is_postgres() { format!("'{id}'") } else { format!("x'{}'", id.replace('-', "")) }
         };
         let (id, user, organisation) =
             (literal(UserId::new().to_string()), literal(user.to_string()), literal(organisation.to_string()));

@@ -34,17 +34,18 @@ async fn whatever_is_wrong_the_answer_is_the_same(world: &World) {
 }
 
 async fn an_unknown_address_costs_what_a_wrong_password_costs(world: &World) {
-    let fastest = async |email: &str| {
-        let mut fastest = Duration::MAX;
-        for _ in 0..5 {
-            let began = Instant::now();
-            world.login(email, "not the password").await.unwrap_err();
-            fastest = fastest.min(began.elapsed());
-        }
-        fastest
+    let time = async |email: &str| {
+        let began = Instant::now();
+        world.login(email, "not the password").await.unwrap_err();
+        began.elapsed()
     };
-    let (known, unknown) = (fastest(SUPERADMIN).await, fastest("nobody@example.com").await);
-    assert!(unknown > known / 2, "{unknown:?} for an unknown address, {known:?} for a known one");
+    let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
+    for _ in 0..8 {
+        known = known.min(time(SUPERADMIN).await);
+        unknown = unknown.min(time("nobody@example.com").await);
+    }
+    // The machine is busy, so only roughly: a hash is some twenty times as dear as all the rest.
+    assert!(unknown > known / 4, "{unknown:?} for an unknown address, {known:?} for a known one");
 }
 
 async fn tells_the_role_that_tenancy_knows(world: &World) {

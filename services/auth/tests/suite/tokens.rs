@@ -1,10 +1,11 @@
 //! Access tokens, and the keys that verify them.
 
-use crate::world::{World, bearer, code};
+use crate::world::{Auth, World, bearer, code};
 use access::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, AuthKeys, Caller, ISSUER, KeySource as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use callfairy_core::{ErrorCode, UserId};
+use futures_util::future::join_all;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proto::auth::{GetMeRequest, ListSigningKeysRequest, SigningKey};
 use proto::rpc::keys::ListSigningKeys;
@@ -127,9 +128,9 @@ async fn expire_after_ten_minutes(world: &World) {
 async fn replicas_that_start_together_agree_on_one_key(world: &World) {
     // As before the first start.
     world.execute("DELETE FROM signing_keys").await;
-    let (one, other) = tokio::join!(world.launch(world.config()), world.launch(world.config()));
+    let replicas = join_all((0..6).map(|_| world.launch(world.config()))).await;
     assert_eq!(world.count("signing_keys").await, 1);
-    for (signs, verifies) in [(&one, &other), (&other, &one)] {
+    for (signs, verifies) in replicas.iter().zip(replicas.iter().rev()) {
         let request = proto::auth::LoginRequest {
             email: crate::world::SUPERADMIN.to_owned(),
             password: crate::world::SUPERADMIN_PASSWORD.to_owned(),
@@ -138,8 +139,7 @@ async fn replicas_that_start_together_agree_on_one_key(world: &World) {
         let tokens = signs.client.unary::<Login>(&nobody, request).await.unwrap();
         verifies.client.unary::<GetMe>(&bearer(&tokens.access_token), GetMeRequest {}).await.unwrap();
     }
-    one.end().await;
-    other.end().await;
+    join_all(replicas.into_iter().map(Auth::end)).await;
 }
 
 async fn a_retired_key_verifies_until_its_tokens_have_expired(world: &World) {

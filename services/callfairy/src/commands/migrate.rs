@@ -34,9 +34,9 @@ async fn each(settings: &Settings, plan: bool) -> Result<Vec<(&'static str, Vec<
     let mut done = vec![];
     for (service, migrations) in ALL {
         let url = settings.database(service).clone();
-        let run = move || match plan {
-            true => db::plan(url.expose(), service.name(), migrations),
-            false => db::migrate(url.expose(), service.name(), migrations),
+        let run = move || {
+            let run = if plan { db::plan } else { db::migrate };
+            run(url.expose(), service.name(), migrations)
         };
         done.push((service.name(), tokio::task::spawn_blocking(run).await??));
     }

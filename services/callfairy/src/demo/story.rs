@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const EMAIL: &str = "agent@example.com";
 const PASSWORD: &str = "plain blue teapots sing";
 /// How long each part may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 pub async fn tell(
     client: &Client,

@@ -1,6 +1,6 @@
 //! What is known of a person, and the forms in which it is searched and ordered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Characters of the folded name that lists are ordered by: an index entry has its limits.
 const SORT_NAME_LENGTH: usize = 100;
@@ -46,13 +46,9 @@ impl Details {
 
 /// Each tag once, without the space around it, in the given order.
 pub fn tags<'t>(given: impl IntoIterator<Item = &'t str>) -> Vec<String> {
-    let mut tags: Vec<String> = vec![];
-    for tag in given.into_iter().map(str::trim) {
-        if !tag.is_empty() && !tags.iter().any(|known| known == tag) {
-            tags.push(tag.to_owned());
-        }
-    }
-    tags
+    let mut known = HashSet::new();
+    let mut is_new = |tag: &&'t str| !tag.is_empty() && known.insert(*tag);
+    given.into_iter().map(str::trim).filter(|tag| is_new(tag)).map(str::to_owned).collect()
 }
 
 /// What to look for in [`Details::search`]: a number in any notation is looked for by its digits.

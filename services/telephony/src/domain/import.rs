@@ -12,6 +12,8 @@ const MAX_NAME: usize = 200;
 const MAX_TAG: usize = 100;
 const MAX_VALUE: usize = 1_000;
 const MAX_TAGS: usize = 50;
+/// Characters of a header in an error.
+const MAX_HEADER: usize = 100;
 /// What stands between tags in one cell.
 const TAG_SEPARATORS: [char; 3] = [',', ';', '|'];
 
@@ -115,13 +117,12 @@ impl Reading {
             faults.add(Some(column), code, "is not an e-mail address");
         }
         let own = self.columns.tags.iter().flat_map(|column| cell(*column).split(TAG_SEPARATORS));
-        let own = contact::tags(own);
-        for tag in &own {
-            faults.length(self.columns.tags.first().copied(), tag, MAX_TAG);
-        }
-        let tags = contact::tags(self.tags.iter().chain(&own).map(String::as_str));
+        let tags = contact::tags(self.tags.iter().map(String::as_str).chain(own));
+        let tags_column = self.columns.tags.first().copied();
         if tags.len() > MAX_TAGS {
-            faults.add(self.columns.tags.first().copied(), "too_many_tags", format!("has more than {MAX_TAGS} tags"));
+            faults.add(tags_column, "too_many_tags", format!("has more than {MAX_TAGS} tags"));
+        } else {
+            tags.iter().for_each(|tag| faults.length(tags_column, tag, MAX_TAG));
         }
         let mut metadata = std::collections::BTreeMap::new();
         for (column, key) in &self.columns.metadata {
@@ -147,7 +148,8 @@ struct Faults<'a> {
 
 impl Faults<'_> {
     fn add(&mut self, column: Option<usize>, code: &str, message: impl std::fmt::Display) {
-        let column = column.map(|column| self.columns.header(column)).unwrap_or_default();
+        let header = column.map(|column| self.columns.header(column)).unwrap_or_default();
+        let column: String = header.chars().take(MAX_HEADER).collect();
         let space = if column.is_empty() { "" } else { " " };
         match &mut self.first {
             None => {

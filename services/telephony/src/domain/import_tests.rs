@@ -95,3 +95,10 @@ fn limits_are_counted_in_characters() {
 fn what_was_made_harmless_is_read_as_it_was() {
     assert_eq!(contact(&["'=Ada", "'O'Hara", "'+442079460018"]).name, "=Ada 'O'Hara");
 }
+
+#[test]
+fn a_cell_full_of_tags_is_one_fault() {
+    let many = (0..300_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let error = error(&["", "", "+442079460018", "", &many]);
+    assert_eq!(error.message, "Tags has more than 50 tags");
+}

@@ -144,7 +144,7 @@ async fn tags_and_mapping(world: &World) {
     assert_eq!(contacts[0].metadata["Tel"], "1");
 
     // By tag they are found, also after an update gave them others.
-    let tagged = async |tag: &str| crate::contacts::list(&uploader, |list| list.tag = tag.to_owned()).await.len();
+    let tagged = async |tag: &str| crate::contacts::list(&uploader, |list| tag.clone_into(&mut list.tag)).await.len();
     assert_eq!((tagged("spring").await, tagged("a").await, tagged("c").await), (2, 1, 0));
     let form = CreateImportRequest { on_duplicate: OnDuplicate::Update.into(), ..uploader.form() };
     uploader.import_with(form, b"Cell,Tags\n+442079460018,c\n").await;

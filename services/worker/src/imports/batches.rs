@@ -11,6 +11,8 @@ use proto::jobs::{ImportBatch, ImportOrder, ImportRow};
 pub const MAX_ROWS: usize = 5_000;
 /// Bytes of a batch's cells, unless one row alone has more.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
+/// What a cell takes beside its bytes: a file can consist of empty ones.
+const CELL_BYTES: usize = 16;
 
 /// Reads one file's batches, one at a time.
 pub struct Batches {
@@ -58,7 +60,7 @@ impl Batches {
                 self.over = true;
                 return Ok(Some(ImportBatch { last: true, ..self.batch(rows) }));
             };
-            let size: usize = row.cells.iter().map(String::len).sum();
+            let size: usize = row.cells.iter().map(|cell| cell.len() + CELL_BYTES).sum();
             if rows.len() == self.max_rows || !rows.is_empty() && bytes + size > MAX_BYTES {
                 self.checkpoint = row.start;
                 self.next = Some(row);
