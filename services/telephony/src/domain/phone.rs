@@ -5,6 +5,9 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNu
 /// Characters of what people write.
 const MAX_LENGTH: usize = 40;
 
+/// Words that announce an extension.
+const EXTENSION: [&str; 4] = ["x", "ext", "extn", "extension"];
+
 /// Why something is not a phone number that can be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhoneError {
@@ -66,8 +69,10 @@ fn read(text: &str, country: Option<Country>) -> Result<PhoneNumber, PhoneError>
     if !text.starts_with(['+', '\u{ff0b}']) && country.is_none() {
         return Err(PhoneError::NoCountry);
     }
-    // Vanity numbers would be read as digits; a name in the wrong column must not become a number.
-    if text.chars().any(char::is_alphabetic) && !text.to_lowercase().contains("ext") && !text.contains(['x', 'X']) {
+    // Vanity numbers would be read as digits; a name in the wrong column must not become a number. Words that announce
+    // an extension stay, so that it is told as one.
+    let mut words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    if words.any(|word| !EXTENSION.iter().any(|known| word.eq_ignore_ascii_case(known))) {
         return Err(PhoneError::NotANumber);
     }
     let parsed = PHONE_NUMBER_UTIL.parse(text, country.map(|Country(region)| region));
@@ -114,6 +119,8 @@ mod tests {
         assert_eq!(parse("", us), Err(PhoneError::NotANumber));
         assert_eq!(parse("call me", us), Err(PhoneError::NotANumber));
         assert_eq!(parse("1-800-FLOWERS", us), Err(PhoneError::NotANumber));
+        assert_eq!(parse("Max 2125550123", us), Err(PhoneError::NotANumber));
+        assert_eq!(parse("212 555 0100 x5", us), Err(PhoneError::Extension));
         assert_eq!(parse("12", us), Err(PhoneError::Invalid));
         assert_eq!(parse("911", us), Err(PhoneError::Invalid));
         assert_eq!(parse("+1 212 555 0100 ext. 5", us), Err(PhoneError::Extension));
