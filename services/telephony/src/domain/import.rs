@@ -122,7 +122,9 @@ impl Reading {
         if tags.len() > MAX_TAGS {
             faults.add(tags_column, "too_many_tags", format!("has more than {MAX_TAGS} tags"));
         } else {
-            tags.iter().for_each(|tag| faults.length(tags_column, tag, MAX_TAG));
+            for tag in &tags {
+                faults.length(tags_column, tag, MAX_TAG);
+            }
         }
         let mut metadata = std::collections::BTreeMap::new();
         for (column, key) in &self.columns.metadata {
