@@ -164,7 +164,7 @@ mod tests {
         for (url, sender) in [
             ("https://calls.example.com", "no-reply@calls.example.com"),
             ("http://localhost:8080", "no-reply@localhost"),
-            ("http://127.0.0.1:8080/", "no-reply@[127.0.0.1]"),
+            ("http://127.0.0.1:8080/", "no-reply@localhost"),
         ] {
             assert_eq!(Letterhead::sender(&url.parse().unwrap()).unwrap().email.to_string(), sender, "{url}");
         }
