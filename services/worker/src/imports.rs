@@ -176,7 +176,9 @@ struct Alone<'a> {
 
 impl<'a> Alone<'a> {
     fn take(going_on: &'a Mutex<HashSet<Uuid>>, import: Uuid) -> Option<Self> {
-        going_on.lock().unwrap_or_else(PoisonError::into_inner).insert(import).then_some(Self { going_on, import })
+        let taken = going_on.lock().unwrap_or_else(PoisonError::into_inner).insert(import);
+        // Made only now, and only if it was taken: to drop one takes the lock, and gives the import back.
+        taken.then(|| Self { going_on, import })
     }
 }
 
