@@ -1,9 +1,11 @@
 //! A request whose access rule has passed.
 
 use crate::{Caller, OrgScope, Snapshot, User};
-use callfairy_core::Problem;
+use callfairy_core::{OnceKey, Problem};
 use futures_util::Stream;
+use prost::Message;
 use proto::{Permission, Rpc};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 
@@ -87,6 +89,29 @@ impl<R: SignedIn> Call<R> {
         match &self.passed.caller {
             Caller::User(user) => Ok(*user),
             Caller::Anonymous | Caller::Service(_) => Err(Problem::unauthenticated("this is for people who signed in")),
+        }
+    }
+
+    /// What makes this request the same as an earlier one: the caller's own key, for this method in this organisation.
+    pub fn once_key(&self) -> OnceKey
+    where
+        R::Request: Message,
+    {
+        self.once_key_of(Sha256::digest(self.request.encode_to_vec()).into())
+    }
+
+    /// For a request whose content is not all in its message.
+    pub fn once_key_of(&self, request_hash: [u8; 32]) -> OnceKey {
+        let caller = match &self.passed.caller {
+            Caller::User(user) => user.id.to_string(),
+            Caller::Service(name) => name.to_string(),
+            Caller::Anonymous => String::new(),
+        };
+        let organisation = self.passed.scope.map(|scope| scope.organisation_id().to_string()).unwrap_or_default();
+        OnceKey {
+            scope: format!("{caller}/{organisation}{}", R::GRPC_PATH),
+            key: self.passed.idempotency_key.clone(),
+            request_hash,
         }
     }
 }

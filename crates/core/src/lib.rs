@@ -8,12 +8,14 @@
 
 mod error;
 mod id;
+mod once;
 mod page;
 mod secret;
 mod time;
 
 pub use error::{ErrorCode, FieldError, Problem};
 pub use id::{Id, IdError, Organisation, OrganisationId, User, UserId};
+pub use once::OnceKey;
 pub use page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageToken};
 pub use secret::Secret;
 pub use time::{Clock, SystemClock, Timestamp, TimestampError};

@@ -2,10 +2,11 @@
 
 use crate::schema::idempotency;
 use crate::{Db, Sql, on};
-use callfairy_core::{ErrorCode, Problem, Timestamp};
+use callfairy_core::{ErrorCode, OnceKey, Problem, Timestamp};
 use diesel::prelude::*;
 use diesel::result::Error as Diesel;
 use diesel::upsert::excluded;
+use prost::Message;
 use std::time::Duration;
 
 /// How long a key is remembered.
@@ -37,23 +38,38 @@ impl Once {
     }
 }
 
-/// Runs `f` once for each `scope` and `key` in 24 hours. Call it inside [`Pool::write`](crate::Pool::write): the
-/// response is kept by the commit that keeps the effect. `scope` says whose key it is and for what: organisation and
-/// method. Without a key, `f` just runs.
+/// Answers what `f` answers, or answered when this request came first. As [`once`].
+pub fn answer<M, E>(
+    db: &mut Db,
+    request: &OnceKey,
+    now: Timestamp,
+    f: impl FnOnce(&mut Db) -> Result<M, E>,
+) -> Result<M, E>
+where
+    M: Message + Default,
+    E: From<Diesel> + From<Problem>,
+{
+    let once = once(db, request, now, |db| f(db).map(|message| message.encode_to_vec()))?;
+    M::decode(once.response()?.as_slice()).map_err(|error| {
+        tracing::error!(%error, scope = request.scope, "a remembered answer cannot be read");
+        Problem::internal().into()
+    })
+}
+
+/// Runs `f` once for each scope and key in 24 hours. Call it inside [`Pool::write`](crate::Pool::write): the response is
+/// kept by the commit that keeps the effect. Without a key, `f` just runs.
 ///
 /// Requests with the same key at the same time wait for each other. When `f` fails, nothing is remembered.
 pub fn once<E>(
     db: &mut Db,
-    scope: &str,
-    key: Option<&str>,
-    request_hash: &[u8; 32],
+    request: &OnceKey,
     now: Timestamp,
     f: impl FnOnce(&mut Db) -> Result<Vec<u8>, E>,
 ) -> Result<Once, E>
 where
     E: From<Diesel>,
 {
-    let Some(key) = key else { return f(db).map(Once::Done) };
+    let OnceKey { scope, key: Some(key), request_hash } = request else { return f(db).map(Once::Done) };
     db.transaction(|db| {
         if !remember(db, scope, key, request_hash, now)? {
             let (hash, response) = recall(db, scope, key)?;

@@ -2,7 +2,7 @@
 
 use crate::base::Base;
 use crate::contacts::*;
-use callfairy_core::{ErrorCode, Timestamp};
+use callfairy_core::{ErrorCode, OnceKey, Timestamp};
 use db::idempotency::{self, KEPT, Once};
 use db::{Error, Pool};
 use std::time::Duration;
@@ -24,9 +24,9 @@ fn start() -> Timestamp {
 
 /// A request whose effect is one organisation, and whose response is its name.
 async fn request(pool: &Pool, scope: &str, key: Option<&str>, hash: u8, now: Timestamp) -> Once {
-    let (scope, key) = (scope.to_owned(), key.map(str::to_owned));
+    let request = OnceKey { scope: scope.to_owned(), key: key.map(str::to_owned), request_hash: [hash; 32] };
     pool.write(move |db| {
-        idempotency::once(db, &scope, key.as_deref(), &[hash; 32], now, |db| {
+        idempotency::once(db, &request, now, |db| {
             let number = organisations(db)?;
             create_organisation(db, &organisation("Acme"))?;
             Ok::<_, Error>(format!("made number {number}").into_bytes())
@@ -83,7 +83,8 @@ async fn a_failure_is_not_remembered(base: Base) {
     for _ in 0..2 {
         let outcome = pool
             .write(|db| {
-                let refused = idempotency::once(db, "s", Some("k"), &[1; 32], start(), |db| {
+                let request = OnceKey { scope: "s".to_owned(), key: Some("k".to_owned()), request_hash: [1; 32] };
+                let refused = idempotency::once(db, &request, start(), |db| {
                     create_organisation(db, &organisation("Acme"))?;
                     Err(Failure::Refused)
                 });

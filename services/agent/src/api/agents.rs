@@ -1,6 +1,5 @@
 //! Agent assignments.
 
-use super::once::OnceKey;
 use super::{Agents, State};
 use crate::domain::packages::{self, DEFAULT};
 use crate::facts;
@@ -9,7 +8,7 @@ use crate::store::assignments::{self, AssignmentId, AssignmentRow, Filter};
 use crate::{Error, Result};
 use access::{Call, PermissionSet};
 use callfairy_core::{OrganisationId, Page, Problem, Timestamp, UserId};
-use db::{Db, Sql};
+use db::{Db, Sql, idempotency};
 use proto::agent::{Agent, ListAgentsResponse, RevokeAgentResponse};
 use proto::rpc::agents as rpc;
 
@@ -38,7 +37,7 @@ impl access::Agents for Agents {
     }
 
     async fn assign_agent(&self, call: Call<rpc::AssignAgent>) -> Result<Agent, Problem> {
-        let once = OnceKey::of(&call)?;
+        let once = call.once_key();
         let list: Vec<_> = call.request.permissions().collect();
         let asked = packages::asked(call.request.package(), &list)?;
         let wanted = Wanted {
@@ -51,7 +50,7 @@ impl access::Agents for Agents {
         let (clock, names) = (clock.clone(), neighbours.assignable(wanted.user, wanted.organisation).await);
         let assign = move |db: &mut Db| -> Result<_> {
             let mut touched = Vec::new();
-            let agent = once.run(db, clock.now(), |db| {
+            let agent = idempotency::answer(db, &once, clock.now(), |db| -> Result<_> {
                 // Asked before, looked at only now: what was done for this key, was done.
                 let names = names.as_ref().map_err(Problem::clone)?;
                 let (ended, row) = replace(db, wanted, clock.now())?;

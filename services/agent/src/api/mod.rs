@@ -1,7 +1,6 @@
 //! The RPCs: one RPC, one function.
 
 mod agents;
-mod once;
 mod packages;
 
 use crate::facts::Reporter;

@@ -10,7 +10,7 @@ use crate::store::single_use_token::{self, Purpose, Use};
 use crate::store::user::{self, Registration, UserRow};
 use crate::vault::Vault;
 use access::Call;
-use callfairy_core::{ErrorCode, Problem, Secret, Timestamp};
+use callfairy_core::{ErrorCode, OnceKey, Problem, Secret, Timestamp};
 use db::{Db, idempotency};
 use prost::Message;
 use proto::auth::RegisterRequest;
@@ -36,16 +36,15 @@ impl access::Accounts for Accounts {
         let password_hash = state.hasher.hash(password).await?;
         let registration = Registration { name, company, job_title, phone, password_hash };
         let (token, vault) = (opaque_token::generate(Kind::SingleUse)?, state.vault.clone());
-        let scope = format!("register {}", email.folded);
-        let once = state.pool.write(move |db| {
-            idempotency::once(db, &scope, key.as_deref(), &request_hash, now, |db| {
+        let once = OnceKey { scope: format!("register {}", email.folded), key, request_hash };
+        let register = state.pool.write(move |db| {
+            idempotency::answer(db, &once, now, |db| {
                 let sending = Sending { vault: &vault, token: &token, trace: &trace, now };
                 take_in(db, &sending, &email, &registration)?;
-                Ok::<_, Error>(on_its_way().encode_to_vec())
+                Ok::<_, Error>(on_its_way())
             })
         });
-        let response = once.await?.response()?;
-        Detail::decode(response.as_slice()).map_err(|error| Error::Defect(error.to_string()).into())
+        Ok(register.await?)
     }
 
     async fn verify_email(&self, call: Call<VerifyEmail>) -> Result<Detail, Problem> {

@@ -1,6 +1,6 @@
 //! What is said on a call.
 
-use crate::api::{Parsed as _, once::OnceKey};
+use crate::api::Parsed as _;
 use crate::domain::ids::AssistantId;
 use crate::domain::script::{Script, Voicemail};
 use crate::error::Result;
@@ -9,7 +9,7 @@ use crate::store::assistants::{self, AssistantRow};
 use crate::store::campaigns;
 use access::Call;
 use callfairy_core::{Id, Page, Problem};
-use db::{Json, Sql};
+use db::{Json, Sql, idempotency};
 use proto::rpc::assistants as rpc;
 use proto::telephony as api;
 use proto::types::Empty;
@@ -33,7 +33,7 @@ impl access::Assistants for Assistants {
     }
 
     async fn create_assistant(&self, call: Call<rpc::CreateAssistant>) -> std::result::Result<api::Assistant, Problem> {
-        let (key, scope, now) = (OnceKey::of(&call), *call.scope(), self.0.now());
+        let (once, scope, now) = (call.once_key(), *call.scope(), self.0.now());
         let request = call.request;
         let row = AssistantRow {
             id: Sql(Id::new()),
@@ -54,7 +54,7 @@ impl access::Assistants for Assistants {
             updated_at: Sql(now),
         };
         let create = move |db: &mut db::Db| {
-            key.run(db, now, |db| {
+            idempotency::answer(db, &once, now, |db| -> Result<_> {
                 assistants::insert(db, &row)?;
                 Ok(to_api(row.clone()))
             })

@@ -1,6 +1,6 @@
 //! Single calls, and everything that can be read of calls.
 
-use crate::api::{Parsed as _, once::OnceKey};
+use crate::api::Parsed as _;
 use crate::domain::call_status::CallStatus;
 use crate::domain::ids::{AssistantId, CallEventId, CallId, ContactId};
 use crate::domain::phone;
@@ -14,7 +14,7 @@ use crate::store::stream::{self, Subject};
 use crate::store::{assistants, contacts};
 use access::{Call, OrgScope, Replies};
 use callfairy_core::{Id, Page, Problem, Timestamp};
-use db::{Db, outbox};
+use db::{Db, idempotency, outbox};
 use futures_util::StreamExt;
 use proto::rpc::calls as rpc;
 use proto::telephony as api;
@@ -30,11 +30,11 @@ pub struct Calls(pub State);
 
 impl access::Calls for Calls {
     async fn create_call(&self, call: Call<rpc::CreateCall>) -> std::result::Result<api::Call, Problem> {
-        let (key, scope, now) = (OnceKey::of(&call), *call.scope(), self.0.now());
+        let (once, scope, now) = (call.once_key(), *call.scope(), self.0.now());
         let (trace, request) = (call.trace().clone(), call.request);
         let order = Order::parse(&request, now)?;
         let create = move |db: &mut Db| {
-            key.run(db, now, |db| {
+            idempotency::answer(db, &once, now, |db| -> Result<_> {
                 // By the clock that claims go by: a call must not seem early to its own message.
                 let now = db.now()?;
                 let row = order.clone().into_call(db, &scope, &request, now)?.row(&scope, now);

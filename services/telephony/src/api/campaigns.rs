@@ -1,6 +1,6 @@
 //! Campaigns: what people do with them. Their calls are made and released by the dispatcher.
 
-use crate::api::{Parsed as _, calls as call_api, once::OnceKey};
+use crate::api::{Parsed as _, calls as call_api};
 use crate::domain::call_status::CallStatus;
 use crate::domain::campaign::{CampaignStatus, DEFAULT_PACING, Selection};
 use crate::domain::ids::{AssistantId, CampaignId};
@@ -13,7 +13,7 @@ use crate::store::campaigns::{self, CampaignRow};
 use crate::store::stream::{self, Subject};
 use access::{Call, OrgScope};
 use callfairy_core::{Id, Page, Problem, Timestamp};
-use db::{Db, Json, Sql};
+use db::{Db, Json, Sql, idempotency};
 use proto::Permission;
 use proto::rpc::campaigns as rpc;
 use proto::telephony as api;
@@ -36,7 +36,7 @@ impl access::Campaigns for Campaigns {
     }
 
     async fn create_campaign(&self, call: Call<rpc::CreateCampaign>) -> std::result::Result<api::Campaign, Problem> {
-        let (key, scope, now) = (OnceKey::of(&call), *call.scope(), self.0.now());
+        let (once, scope, now) = (call.once_key(), *call.scope(), self.0.now());
         let request = call.request;
         let assistant: Option<AssistantId> = request.assistant_id.optional_id("assistant_id")?;
         match (request.task.trim().is_empty(), assistant) {
@@ -48,7 +48,7 @@ impl access::Campaigns for Campaigns {
         let pacing = request.pacing.unwrap_or(DEFAULT_PACING);
         let whole = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
         let create = move |db: &mut Db| {
-            key.run(db, now, |db| {
+            idempotency::answer(db, &once, now, |db| -> Result<_> {
                 let script = match assistant {
                     Some(id) => {
                         let unknown = || Problem::field("assistant_id", "is not an assistant of this organisation");

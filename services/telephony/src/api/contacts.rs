@@ -1,6 +1,6 @@
 //! The people an organisation calls.
 
-use crate::api::{Parsed as _, once::OnceKey};
+use crate::api::Parsed as _;
 use crate::domain::contact::{self, Details};
 use crate::domain::phone::{self, Country, PhoneError};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::state::State;
 use crate::store::contacts::{self, ContactRow, Filter, Order};
 use access::Call;
 use callfairy_core::{FieldError, Id, Page, Problem};
-use db::diesel;
+use db::{diesel, idempotency};
 use proto::rpc::contacts as rpc;
 use proto::telephony as api;
 
@@ -44,10 +44,10 @@ impl access::Contacts for Contacts {
     }
 
     async fn create_contact(&self, call: Call<rpc::CreateContact>) -> std::result::Result<api::Contact, Problem> {
-        let (key, scope, now) = (OnceKey::of(&call), *call.scope(), self.0.now());
+        let (once, scope, now) = (call.once_key(), *call.scope(), self.0.now());
         let row = ContactRow::new(&scope, Id::new(), details(call.request)?, None, now);
         let create = move |db: &mut db::Db| {
-            key.run(db, now, |db| {
+            idempotency::answer(db, &once, now, |db| -> Result<_> {
                 contacts::insert(db, &row).map_err(known_number)?;
                 Ok(to_api(row.clone()))
             })

@@ -8,7 +8,6 @@ pub mod contacts;
 pub mod events;
 pub mod import_jobs;
 pub mod imports;
-pub mod once;
 pub mod webhooks;
 
 mod import_errors;

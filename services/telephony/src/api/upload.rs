@@ -1,7 +1,7 @@
 //! A file on its way in: into the object store as it comes, looked at in passing, held whole nowhere.
 
 use crate::api::contacts::country;
-use crate::api::{imports::to_api, once::OnceKey};
+use crate::api::imports::to_api;
 use crate::domain::columns::Mapping;
 use crate::domain::contact;
 use crate::domain::csv_file::{CsvFile, Sniffer};
@@ -14,8 +14,8 @@ use crate::store::imports::{self, ImportRow};
 use crate::store::stream::{self, Subject};
 use access::{Replies, StreamCall};
 use bytes::Bytes;
-use callfairy_core::{ErrorCode, Problem};
-use db::{Json, Sql, outbox};
+use callfairy_core::{ErrorCode, OnceKey, Problem};
+use db::{Json, Sql, idempotency, outbox};
 use futures_util::{Stream, StreamExt};
 use prost::Message;
 use proto::rpc::imports as rpc;
@@ -44,7 +44,7 @@ pub async fn create(state: &State, call: StreamCall<rpc::CreateImport>) -> Resul
 
     // The same request: the same wishes, the same content, in whatever pieces it came.
     let hash = Sha256::new().chain_update(call.request.encode_to_vec()).chain_update(stored.sha256).finalize();
-    let once = OnceKey::with_hash(&call, hash.into());
+    let once = call.once_key_of(hash.into());
     let (request, now) = (call.request, Sql(state.now()));
     let row = ImportRow {
         id: Sql(id),
@@ -88,7 +88,7 @@ pub async fn create(state: &State, call: StreamCall<rpc::CreateImport>) -> Resul
 async fn order(state: State, once: OnceKey, row: ImportRow) -> Result<api::Import, Problem> {
     let (id, key, now) = (row.id.0, row.storage_key.clone(), row.created_at.0);
     let write = move |db: &mut db::Db| {
-        once.run(db, now, |db| {
+        idempotency::answer(db, &once, now, |db| -> crate::error::Result<_> {
             let row = ImportRow { rung_at: Sql(db.now()?), ..row.clone() };
             imports::insert(db, &row)?;
             outbox::add(db, jobs::import(id))?;

@@ -2,7 +2,6 @@
 
 mod access;
 mod authority;
-mod once;
 mod organisations;
 
 use callfairy_core::{Clock, Id, Problem};

@@ -1,7 +1,6 @@
 //! The tenants.
 
 use super::Organisations;
-use super::once::OnceKey;
 use crate::domain::access::in_organisation;
 use crate::store::assignments::{self, Agent};
 use crate::store::organisations::{self as store, OrganisationPatch, OrganisationRow};
@@ -9,7 +8,7 @@ use crate::store::snapshots;
 use crate::{Error, Result};
 use access::{Call, OrgScope};
 use callfairy_core::{ErrorCode, OrganisationId, Page, Problem, Timestamp};
-use db::{Db, Sql};
+use db::{Db, Sql, idempotency};
 use proto::Permission::ManageOrganisation;
 use proto::rpc::organisations as rpc;
 use proto::tenancy::{
@@ -43,10 +42,10 @@ impl access::Organisations for Organisations {
     }
 
     async fn create_organisation(&self, call: Call<rpc::CreateOrganisation>) -> Result<Organisation, Problem> {
-        let (once, now) = (OnceKey::of(&call)?, self.0.clock.now());
+        let (once, now) = (call.once_key(), self.0.clock.now());
         let row = new_row(call.request, now);
         let create = move |db: &mut Db| -> Result<_> {
-            once.run(db, now, |db| {
+            idempotency::answer(db, &once, now, |db| -> Result<_> {
                 store::insert(db, &row)?;
                 // Who may create may manage.
                 Ok(message(row.clone(), None, true))
