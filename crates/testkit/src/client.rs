@@ -99,6 +99,11 @@ impl Client {
         send(self.request(Method::GET, path)).await
     }
 
+    /// Whether there is something that listens, and is ready.
+    pub async fn is_ready(&self) -> bool {
+        self.request(Method::GET, "//readyz").send().await.is_ok_and(|response| response.status() == 200)
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         send(self.request(Method::POST, path).json(&body)).await
     }

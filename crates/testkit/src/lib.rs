@@ -1,5 +1,5 @@
-//! What tests share: databases of their own, private servers, a clock they set, the platform as real processes,
-//! and a client of its REST API.
+//! What tests share: databases of their own, private servers, a clock they set, people who have signed in, the
+//! platform as real processes, and a client of its REST API.
 //!
 //! Owns: starting and ending what a test needs outside its own process. Everything ends when its value is
 //! dropped, also when the test fails. Refuses: knowing what is right; that is the tests' own business. Nothing
@@ -20,6 +20,7 @@ mod eventually;
 mod platform;
 mod process;
 mod servers;
+mod token;
 
 pub use client::{Answer, Client, Upload};
 pub use clock::FixedClock;
@@ -28,6 +29,7 @@ pub use eventually::eventually;
 pub use platform::{Credentials, Layout, Platform, Program};
 pub use process::Process;
 pub use servers::{Server, Servers};
+pub use token::{TestKey, claims};
 
 /// The value of a variable that tests/run sets.
 #[track_caller]

@@ -1,5 +1,5 @@
-//! The walls between crates, as the manifests declare them. `cargo deny` holds some of them too, but it is not
-//! everywhere; this takes no time and runs with every test.
+//! The walls between crates, as `.deny.toml` names them. `cargo deny` holds them too, but it is not everywhere; this
+//! takes no time and runs with every test.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,19 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-/// Crates from outside and of ours that only some may depend on.
-const WALLS: &[(&str, &[&str])] = &[
-    ("actix-web", &["gateway", "tests", "voice"]),
-    ("db", &["agent", "auth", "callfairy", "telephony", "tenancy", "tests"]),
-    ("diesel", &["agent", "auth", "db", "telephony", "tenancy", "testkit", "tests"]),
-    ("diesel_migrations", &["agent", "auth", "db", "telephony", "tenancy"]),
-    ("lapin", &["queue"]),
-];
 const SERVICES: &[&str] = &["agent", "auth", "gateway", "telephony", "tenancy", "worker"];
 /// The one process, which is made of all services.
 const PLATFORM: &str = "callfairy";
-/// One provider of TLS: ring. Anything else would come in twice, or need a C library.
-const UNWANTED: &[&str] = &["aws-lc-fips-sys", "aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "openssl-sys"];
 const TOP_LEVEL: &[&str] =
     &["Cargo.lock", "Cargo.toml", "README.md", "crates", "deploy", "k8s", "migrations", "proto", "services", "tests"];
 /// Made by work, never committed.
@@ -28,6 +18,26 @@ const MADE: &[&str] = &["data", "target"];
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// A crate that only some may depend on, or none.
+struct Wall {
+    around: String,
+    allowed: Vec<String>,
+}
+
+fn walls() -> Vec<Wall> {
+    let settings = std::fs::read_to_string(root().join(".deny.toml")).unwrap();
+    let settings: toml::Table = settings.parse().unwrap();
+    let text = |value: &toml::Value| value.as_str().unwrap().to_owned();
+    let wall = |entry: &toml::Value| Wall {
+        around: text(&entry["crate"]),
+        allowed: entry
+            .get("wrappers")
+            .map(|list| list.as_array().unwrap().iter().map(text).collect())
+            .unwrap_or_default(),
+    };
+    settings["bans"]["deny"].as_array().unwrap().iter().map(wall).collect()
 }
 
 /// Each package of the workspace with what it depends on in any way, and what only its tests depend on.
@@ -45,7 +55,7 @@ fn packages() -> BTreeMap<String, Package> {
     let list = metadata["packages"].as_array().unwrap();
     let packages: BTreeMap<_, _> = list.iter().map(package).collect();
     assert_eq!(packages.len(), list.len());
-    for known in WALLS.iter().flat_map(|(_, allowed)| *allowed).chain(SERVICES).chain([&PLATFORM]) {
+    for known in SERVICES.iter().chain([&PLATFORM]) {
         assert!(packages.contains_key(*known), "{known} is no package any more");
     }
     packages
@@ -61,11 +71,12 @@ fn package(package: &Value) -> (String, Package) {
 
 #[test]
 fn only_those_inside_a_wall_use_what_is_in_it() {
-    let mut breaches = Vec::new();
+    let (walls, mut breaches) = (walls(), Vec::new());
+    assert!(["actix-web", "db", "diesel", "lapin"].iter().all(|name| walls.iter().any(|wall| wall.around == *name)));
     for (name, package) in packages() {
-        for (walled, allowed) in WALLS {
-            if package.all.contains(*walled) && !allowed.contains(&name.as_str()) {
-                breaches.push(format!("{name} depends on {walled}, which only {} may", allowed.join(", ")));
+        for wall in &walls {
+            if package.all.contains(&wall.around) && !wall.allowed.contains(&name) {
+                breaches.push(format!("{name} depends on {}, which only {:?} may", wall.around, wall.allowed));
             }
         }
     }
@@ -98,8 +109,8 @@ fn the_lock_has_one_provider_of_tls() {
     let names: BTreeSet<_> =
         lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
     assert!(names.contains("ring"));
-    for unwanted in UNWANTED {
-        assert!(!names.contains(unwanted), "{unwanted} is in Cargo.lock: cargo tree --invert {unwanted}");
+    for Wall { around, .. } in walls().iter().filter(|wall| wall.allowed.is_empty()) {
+        assert!(!names.contains(around.as_str()), "{around} is in Cargo.lock: cargo tree --invert {around}");
     }
 }
 

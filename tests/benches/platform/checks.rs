@@ -3,30 +3,23 @@
 use crate::Extent;
 use crate::report::{Aim, Row, Table};
 use access::{
-    ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, ISSUER, InternalKey, KeySource, PermissionSet, Relation, Snapshot,
-    SnapshotSource, Snapshots, TokenVerifier, VerificationKeys,
+    ACCESS_TOKEN_TYPE, InternalKey, PermissionSet, Relation, Snapshot, SnapshotSource, Snapshots, TokenVerifier,
+    VerificationKeys,
 };
 use anyhow::{Context as _, Result, anyhow, ensure};
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use callfairy_core::{Clock as _, OrganisationId, Problem, SystemClock, UserId};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proto::Permission;
-use proto::auth::SigningKey;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use uuid::Uuid;
+use testkit::TestKey;
 
 /// Users, each in an organisation: more than a processor's nearest cache holds.
 const USERS: usize = 1_000;
 /// Between two looks at the clock: a small part of the second that a snapshot lives.
 const CHECKS: u32 = 200_000;
 const PERMISSION_CHECK: Aim = Aim::AtMost(100.0);
-/// Of the key that tokens are signed with.
-const SEED: [u8; 32] = [7; 32];
-const KEY_ID: &str = "bench";
 
 pub async fn measure(extent: Extent) -> Result<Table> {
     Ok(Table {
@@ -85,28 +78,12 @@ async fn permission(time: Duration) -> Result<f64> {
     meter.nanoseconds()
 }
 
-struct OneKey(SigningKey);
-
-#[async_trait]
-impl KeySource for OneKey {
-    async fn keys(&self) -> Result<Vec<SigningKey>, Problem> {
-        Ok(vec![self.0.clone()])
-    }
-}
-
 async fn token(time: Duration) -> Result<f64> {
-    let public = ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key();
-    let key = SigningKey {
-        kty: "OKP".to_owned(),
-        crv: "Ed25519".to_owned(),
-        kid: KEY_ID.to_owned(),
-        r#use: "sig".to_owned(),
-        alg: "EdDSA".to_owned(),
-        x: BASE64_URL_SAFE_NO_PAD.encode(public.as_bytes()),
-    };
-    let keys = VerificationKeys::new(Arc::new(OneKey(key)));
+    let (key, now) = (TestKey::default(), SystemClock.now());
+    let keys = VerificationKeys::new(Arc::new(key));
     let verifier = TokenVerifier::new(keys, InternalKey::new(&[1; 32], []), Arc::new(SystemClock));
-    let tokens = (0..USERS).map(|_| signed(UserId::new())).collect::<Result<Vec<_>>>()?;
+    let signed = |_| key.sign(ACCESS_TOKEN_TYPE, &testkit::claims(UserId::new(), now));
+    let tokens: Vec<_> = (0..USERS).map(signed).collect();
     let mut meter = Meter::new(time);
     for token in &tokens {
         verifier.verify(token).await.ok().context("a token was refused")?;
@@ -121,28 +98,6 @@ async fn token(time: Duration) -> Result<f64> {
         ensure!(passed == CHECKS, "{passed} of {CHECKS} tokens passed");
     }
     meter.nanoseconds()
-}
-
-fn signed(user: UserId) -> Result<String> {
-    // PKCS #8 of an Ed25519 key (RFC 8410) is this and the seed.
-    const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-    let now = SystemClock.now().get().as_second();
-    let claims = AccessClaims {
-        iss: ISSUER.to_owned(),
-        aud: AUDIENCE.to_owned(),
-        sub: user,
-        sid: Uuid::now_v7(),
-        jti: Uuid::now_v7(),
-        iat: now,
-        exp: now + 3_600,
-    };
-    let header = Header {
-        typ: Some(ACCESS_TOKEN_TYPE.to_owned()),
-        kid: Some(KEY_ID.to_owned()),
-        ..Header::new(Algorithm::EdDSA)
-    };
-    let key = EncodingKey::from_ed_der(&[PREFIX.as_slice(), SEED.as_slice()].concat());
-    Ok(jsonwebtoken::encode(&header, &claims, &key)?)
 }
 
 /// Times [`CHECKS`] at a time, until it was long enough.

@@ -2,8 +2,8 @@
 
 use access::Call;
 use callfairy_core::{ErrorCode, OrganisationId, Problem, UserId};
-use proto::auth::{LookUpUsersResponse, Role, SigningKeys, User};
-use proto::rpc::{authority, keys, organisations, users};
+use proto::auth::{LookUpUsersResponse, Role, User};
+use proto::rpc::{authority, organisations, users};
 use proto::tenancy::{
     AccessSnapshot, AssignmentFact, GetRolesResponse, LookUpOrganisationsResponse, LookedUpOrganisation, UserRole,
 };
@@ -57,12 +57,6 @@ impl Neighbours {
 
 fn absent<T>() -> Result<T, Problem> {
     Err(Problem::new(ErrorCode::Unimplemented, "agent does not ask this"))
-}
-
-impl access::Keys for Neighbours {
-    async fn list_signing_keys(&self, _call: Call<keys::ListSigningKeys>) -> Result<SigningKeys, Problem> {
-        Ok(SigningKeys { keys: vec![crate::world::public_key()] })
-    }
 }
 
 impl access::Users for Neighbours {

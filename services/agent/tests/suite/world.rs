@@ -1,17 +1,16 @@
 //! agent as it runs, between stand-ins for its neighbours.
 
 use crate::neighbours::{Mood, Neighbours};
-use access::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, Client, ISSUER, Meta, Services};
+use access::{Client, Meta, Services};
 use agent::{Config, MIGRATIONS};
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use callfairy_core::{Clock, ErrorCode, OrganisationId, Problem, Secret, UserId};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use base64::prelude::BASE64_STANDARD;
+use callfairy_core::{Clock, ErrorCode, OrganisationId, Problem, UserId};
 use proto::Rpc;
 use proto::agent::{
     Agent, AssignAgentRequest, GetAgentRequest, ListAgentsRequest, RevokeAgentRequest, RevokeAgentResponse,
 };
-use proto::auth::{SigningKey, User};
+use proto::auth::User;
 use proto::rpc::agents::{AssignAgent, GetAgent, ListAgents, RevokeAgent};
 use proto::tenancy::LookedUpOrganisation;
 use runtime::config::Environment;
@@ -19,15 +18,11 @@ use runtime::{BoxError, Clients, Context, Listener, LocalSlots, Program, Setting
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
-use testkit::{Database, FixedClock};
+use testkit::{Database, FixedClock, TestKey};
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 /// Longer than anything here should take, however busy the machine.
 pub const DEADLINE: Duration = Duration::from_mins(1);
-/// Of the key that access tokens are signed with.
-const SEED: [u8; 32] = [7; 32];
-const KEY_ID: &str = "test";
 
 pub struct World {
     pub database: Database,
@@ -71,7 +66,7 @@ impl World {
         let keys = settings.internal_keys().unwrap();
         let context = |name| Context::new(name, clients.clone(), &keys, Arc::new(clock.clone()));
         let neighbours = Neighbours::default();
-        let auth = Services::new(context("auth").guard()).keys(neighbours.clone()).users(neighbours.clone());
+        let auth = Services::new(context("auth").guard()).keys(TestKey::default()).users(neighbours.clone());
         slots.auth.fill(Arc::new(auth));
         let tenancy = Services::new(context("tenancy").guard());
         let tenancy = tenancy.organisations(neighbours.clone()).authority(neighbours.clone());
@@ -131,22 +126,7 @@ impl World {
 
     /// What goes beside a user's request.
     pub fn signed_in(&self, user: UserId) -> Meta {
-        let seconds = self.clock.now().get().as_second();
-        let claims = AccessClaims {
-            iss: ISSUER.to_owned(),
-            aud: AUDIENCE.to_owned(),
-            sub: user,
-            sid: Uuid::now_v7(),
-            jti: Uuid::now_v7(),
-            iat: seconds,
-            exp: seconds + 600,
-        };
-        let header = Header {
-            typ: Some(ACCESS_TOKEN_TYPE.to_owned()),
-            kid: Some(KEY_ID.to_owned()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        Meta::with_token(Secret::new(jsonwebtoken::encode(&header, &claims, &signing_key()).unwrap()))
+        TestKey::default().signed_in(user, self.clock.now())
     }
 
     /// An active user that auth knows.
@@ -221,23 +201,4 @@ pub fn code<T: std::fmt::Debug>(answer: Result<T, Problem>) -> ErrorCode {
 pub fn refused<T: std::fmt::Debug>(answer: Result<T, Problem>) -> (ErrorCode, String) {
     let problem = answer.unwrap_err();
     (problem.code, problem.fields.first().map(|field| field.field.clone()).unwrap_or_default())
-}
-
-/// What access tokens are verified with.
-pub fn public_key() -> SigningKey {
-    let public = ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key();
-    SigningKey {
-        kty: "OKP".to_owned(),
-        crv: "Ed25519".to_owned(),
-        kid: KEY_ID.to_owned(),
-        r#use: "sig".to_owned(),
-        alg: "EdDSA".to_owned(),
-        x: BASE64_URL_SAFE_NO_PAD.encode(public.as_bytes()),
-    }
-}
-
-fn signing_key() -> EncodingKey {
-    // PKCS #8 of an Ed25519 key (RFC 8410) is this and the seed.
-    const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-    EncodingKey::from_ed_der(&[PREFIX.as_slice(), SEED.as_slice()].concat())
 }

@@ -1,15 +1,12 @@
 //! The services behind the gateway: they write down what reaches them, and answer as a test wants.
 
-use crate::world::{KEY_ID, SEED};
 use access::{Call, Caller, Replies, Services, StreamCall};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use callfairy_core::{ErrorCode, FieldError, Problem};
 use futures_util::{StreamExt, stream};
 use proto::Rpc;
 use proto::agent::{Agent, ListAgentsResponse, RevokeAgentResponse};
-use proto::auth::{SigningKey, SigningKeys, Tokens};
-use proto::rpc::{access as access_rpc, agents, contacts, events, imports, keys, provider_webhooks, sessions};
+use proto::auth::Tokens;
+use proto::rpc::{access as access_rpc, agents, contacts, events, imports, provider_webhooks, sessions};
 use proto::telephony::{Contact, Event, Import, ImportStatus, ListContactsResponse, ListImportsResponse};
 use proto::tenancy::{ListPermissionsResponse, MyAccess};
 use proto::types::{Detail, Download, Empty};
@@ -20,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use testkit::TestKey;
 use tokio::sync::{Notify, mpsc};
 
 /// What reached the services, and what they are to do.
@@ -96,7 +94,7 @@ impl Seen {
 pub fn mount(service: &str, services: Services, seen: &Arc<Seen>) -> Services {
     let fake = || Fake(seen.clone());
     match service {
-        "auth" => services.keys(fake()).sessions(fake()),
+        "auth" => services.keys(TestKey::default()).sessions(fake()),
         "tenancy" => services.access(fake()),
         "agent" => services.agents(fake()),
         _ => services.contacts(fake()).imports(fake()).events(fake()).provider_webhooks(fake()),
@@ -104,21 +102,6 @@ pub fn mount(service: &str, services: Services, seen: &Arc<Seen>) -> Services {
 }
 
 struct Fake(Arc<Seen>);
-
-impl access::Keys for Fake {
-    async fn list_signing_keys(&self, _: Call<keys::ListSigningKeys>) -> Result<SigningKeys, Problem> {
-        let public = ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key();
-        let key = SigningKey {
-            kty: "OKP".to_owned(),
-            crv: "Ed25519".to_owned(),
-            kid: KEY_ID.to_owned(),
-            r#use: "sig".to_owned(),
-            alg: "EdDSA".to_owned(),
-            x: BASE64_URL_SAFE_NO_PAD.encode(public.as_bytes()),
-        };
-        Ok(SigningKeys { keys: vec![key] })
-    }
-}
 
 impl access::Sessions for Fake {
     async fn login(&self, call: Call<sessions::Login>) -> Result<Tokens, Problem> {

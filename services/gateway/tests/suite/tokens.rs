@@ -1,10 +1,12 @@
 //! Who has not signed in is told nothing else.
 
-use crate::world::{DEADLINE, Setup, Token, World, own, token};
+use crate::world::{DEADLINE, Setup, World, own};
+use access::{ACCESS_TOKEN_TYPE, AccessClaims};
+use callfairy_core::{Clock, UserId};
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
-use testkit::Answer;
+use testkit::{Answer, TestKey};
 
 crate::both_ways!(a_token_comes_before_everything, bad_tokens_are_refused, a_token_expires);
 
@@ -33,12 +35,14 @@ async fn a_token_comes_before_everything(world: &World) {
 
 async fn bad_tokens_are_refused(world: &World) {
     let service = world.context.identity.meta().unwrap().token.unwrap();
-    let good = token(&world.clock, &Token::default());
+    let key = TestKey::default();
+    let claims = || testkit::claims(UserId::new(), world.clock.now());
+    let good = key.sign(ACCESS_TOKEN_TYPE, &claims());
     for bad in [
-        token(&world.clock, &Token { kind: "refresh+jwt", ..Token::default() }),
-        token(&world.clock, &Token { issuer: "somebody", ..Token::default() }),
-        token(&world.clock, &Token { lives: 0, ..Token::default() }),
-        token(&world.clock, &Token { seed: [8; 32], ..Token::default() }),
+        key.sign("refresh+jwt", &claims()),
+        key.sign(ACCESS_TOKEN_TYPE, &AccessClaims { iss: "somebody".to_owned(), ..claims() }),
+        key.sign(ACCESS_TOKEN_TYPE, &AccessClaims { exp: claims().iat, ..claims() }),
+        TestKey::new([8; 32]).sign(ACCESS_TOKEN_TYPE, &claims()),
         service.expose().to_owned(),
         format!("{good}x"),
         good[..good.len() - 4].to_owned(),

@@ -1,21 +1,19 @@
 //! The gateway as it runs, and those who call it.
 
 use crate::fakes::{self, Seen};
-use access::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, ISSUER, Relation, Services, Snapshot, SnapshotSource};
+use access::{ACCESS_TOKEN_TYPE, Relation, Services, Snapshot, SnapshotSource};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use callfairy_core::{Clock, Id, OrganisationId, Problem, UserId};
 use gateway::{Config, Limits};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use runtime::config::Environment;
 use runtime::{BoxError, Clients, Context, Listener, LocalSlots, Program, Settings, Shutdown, serve_grpc};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::{Client, FixedClock};
+use testkit::{Client, FixedClock, TestKey};
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 /// Longer than anything here should take, however busy the machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -23,9 +21,6 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 pub const ORGANISATION: &str = "0190a6f1-0000-7000-8000-000000000001";
 /// One that exists, but that she has nothing to do with.
 pub const FOREIGN: &str = "0190a6f1-0000-7000-8000-000000000002";
-/// Of the key that access tokens are signed with.
-pub const SEED: [u8; 32] = [7; 32];
-pub const KEY_ID: &str = "test";
 
 pub struct World {
     pub address: SocketAddr,
@@ -99,7 +94,8 @@ impl World {
         let config = Config { limits: setup.limits, ..Config::new(&settings, context.clone()) };
         let served = tokio::spawn(gateway::serve(config, listener, shutdown.clone()));
         let nobody = Client::new(format!("http://{address}"));
-        let ada = nobody.with_token(token(&clock, &Token::default()));
+        let token = TestKey::default().sign(ACCESS_TOKEN_TYPE, &testkit::claims(UserId::new(), clock.now()));
+        let ada = nobody.with_token(token);
         let world = Self { address, nobody, ada, clock, seen, context, shutdown, served, services };
         if setup.absent.is_empty() {
             testkit::eventually("all is ready", DEADLINE, async || {
@@ -128,39 +124,6 @@ impl World {
             service.await.unwrap().unwrap();
         }
     }
-}
-
-/// What a token says beside who it is for.
-pub struct Token {
-    pub kind: &'static str,
-    pub issuer: &'static str,
-    pub lives: i64,
-    pub seed: [u8; 32],
-}
-
-impl Default for Token {
-    fn default() -> Self {
-        Self { kind: ACCESS_TOKEN_TYPE, issuer: ISSUER, lives: 600, seed: SEED }
-    }
-}
-
-pub fn token(clock: &FixedClock, token: &Token) -> String {
-    // PKCS #8 of an Ed25519 key (RFC 8410) is this and the seed.
-    const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-    let seconds = clock.now().get().as_second();
-    let claims = AccessClaims {
-        iss: token.issuer.to_owned(),
-        aud: AUDIENCE.to_owned(),
-        sub: UserId::new(),
-        sid: Uuid::now_v7(),
-        jti: Uuid::now_v7(),
-        iat: seconds,
-        exp: seconds + token.lives,
-    };
-    let header =
-        Header { typ: Some(token.kind.to_owned()), kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::EdDSA) };
-    let key = EncodingKey::from_ed_der(&[PREFIX.as_slice(), token.seed.as_slice()].concat());
-    jsonwebtoken::encode(&header, &claims, &key).unwrap()
 }
 
 /// Everybody who has signed in is an agent of [`ORGANISATION`].

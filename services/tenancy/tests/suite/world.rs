@@ -1,15 +1,10 @@
 //! tenancy as it runs, with a stand-in for auth's keys.
 
-use access::{
-    ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, Call, Client, ISSUER, LocalSlot, Meta, ServiceIdentity, Services,
-};
+use access::{Client, LocalSlot, Meta, ServiceIdentity, Services};
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use callfairy_core::{Clock, ErrorCode, Id, OrganisationId, Problem, Secret, UserId};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use proto::auth::{SigningKey, SigningKeys};
+use base64::prelude::BASE64_STANDARD;
+use callfairy_core::{Clock, ErrorCode, Id, OrganisationId, Problem, UserId};
 use proto::rpc::authority::{ReportAccount, ReportAssignment};
-use proto::rpc::keys::ListSigningKeys;
 use proto::rpc::organisations::{CreateOrganisation, UpdateOrganisation};
 use proto::tenancy::{AccountFact, AssignmentFact, CreateOrganisationRequest, Organisation, UpdateOrganisationRequest};
 use proto::{Permission, Rpc};
@@ -19,15 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tenancy::{Config, MIGRATIONS};
-use testkit::{Database, FixedClock};
+use testkit::{Database, FixedClock, TestKey};
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 /// Longer than anything here should take, however busy the machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
-/// Of the key that access tokens are signed with.
-const SEED: [u8; 32] = [7; 32];
-const KEY_ID: &str = "test";
 
 pub struct World {
     pub database: Database,
@@ -123,22 +114,7 @@ impl World {
 
     /// What goes beside a user's request.
     pub fn signed_in(&self, user: UserId) -> Meta {
-        let seconds = self.clock.now().get().as_second();
-        let claims = AccessClaims {
-            iss: ISSUER.to_owned(),
-            aud: AUDIENCE.to_owned(),
-            sub: user,
-            sid: Uuid::now_v7(),
-            jti: Uuid::now_v7(),
-            iat: seconds,
-            exp: seconds + 600,
-        };
-        let header = Header {
-            typ: Some(ACCESS_TOKEN_TYPE.to_owned()),
-            kid: Some(KEY_ID.to_owned()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        Meta::with_token(Secret::new(jsonwebtoken::encode(&header, &claims, &signing_key()).unwrap()))
+        TestKey::default().signed_in(user, self.clock.now())
     }
 
     pub async fn report_account(&self, fact: AccountFact) {
@@ -209,30 +185,6 @@ pub fn code<T: std::fmt::Debug>(answer: Result<T, Problem>) -> ErrorCode {
     answer.unwrap_err().code
 }
 
-/// The one RPC of auth that tenancy asks.
-struct AuthKeys;
-
-impl access::Keys for AuthKeys {
-    async fn list_signing_keys(&self, _call: Call<ListSigningKeys>) -> Result<SigningKeys, Problem> {
-        let public = ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key();
-        let key = SigningKey {
-            kty: "OKP".to_owned(),
-            crv: "Ed25519".to_owned(),
-            kid: KEY_ID.to_owned(),
-            r#use: "sig".to_owned(),
-            alg: "EdDSA".to_owned(),
-            x: BASE64_URL_SAFE_NO_PAD.encode(public.as_bytes()),
-        };
-        Ok(SigningKeys { keys: vec![key] })
-    }
-}
-
 fn serve_keys(context: &Context, slot: &LocalSlot) {
-    slot.fill(Arc::new(Services::new(context.guard()).keys(AuthKeys)));
-}
-
-fn signing_key() -> EncodingKey {
-    // PKCS #8 of an Ed25519 key (RFC 8410) is this and the seed.
-    const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-    EncodingKey::from_ed_der(&[PREFIX.as_slice(), SEED.as_slice()].concat())
+    slot.fill(Arc::new(Services::new(context.guard()).keys(TestKey::default())));
 }
