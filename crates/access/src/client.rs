@@ -10,7 +10,7 @@ use proto::Rpc;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tonic::client::Grpc;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
@@ -28,14 +28,44 @@ impl LocalSlot {
 /// One service, wherever it is. Cheap to clone.
 #[derive(Clone)]
 pub enum Client {
-    Wire(Channel),
+    Wire(Wire),
     Local(LocalSlot),
 }
 
+/// Where a service is, and the connection to it.
+#[derive(Clone)]
+pub struct Wire {
+    endpoint: Arc<Endpoint>,
+    channel: Channel,
+}
+
 impl Client {
+    /// Connects when it is first used, and again whenever that is needed; the runtime that this is called in drives the
+    /// connection.
+    pub fn wire(endpoint: impl Into<Arc<Endpoint>>) -> Self {
+        let endpoint = endpoint.into();
+        let channel = endpoint.connect_lazy();
+        Self::Wire(Wire { endpoint, channel })
+    }
+
+    /// The same service by a connection that the runtime of this call drives: a thread with a runtime of its own then
+    /// waits for no other thread.
+    #[must_use]
+    pub fn reconnected(&self) -> Self {
+        match self {
+            Self::Wire(wire) => Self::wire(wire.endpoint.clone()),
+            Self::Local(slot) => Self::Local(slot.clone()),
+        }
+    }
+
+    /// Whether what is called runs in this process.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Local(_))
+    }
+
     pub async fn unary<R: Rpc>(&self, meta: &Meta, request: R::Request) -> Result<R::Response, Problem> {
         match self {
-            Self::Wire(channel) => {
+            Self::Wire(Wire { channel, .. }) => {
                 let mut request = new_request(meta, request);
                 request.set_timeout(meta.time_left());
                 let answer = ready(channel).await?.unary(request, path::<R>(), codec::<R>()).await;
@@ -55,7 +85,7 @@ impl Client {
         request: R::Request,
     ) -> Result<Replies<R::Response>, Problem> {
         match self {
-            Self::Wire(channel) => {
+            Self::Wire(Wire { channel, .. }) => {
                 let request = new_request(meta, request);
                 let answer = ready(channel).await?.server_streaming(request, path::<R>(), codec::<R>()).await;
                 let replies = answer.map_err(|status| proto::problem(&status))?.into_inner();
@@ -77,7 +107,7 @@ impl Client {
         requests: impl Stream<Item = R::Request> + Send + 'static,
     ) -> Result<R::Response, Problem> {
         match self {
-            Self::Wire(channel) => {
+            Self::Wire(Wire { channel, .. }) => {
                 let request = new_request(meta, requests);
                 let answer = ready(channel).await?.client_streaming(request, path::<R>(), codec::<R>()).await;
                 answer.map(tonic::Response::into_inner).map_err(|status| proto::problem(&status))

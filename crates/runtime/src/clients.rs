@@ -33,7 +33,7 @@ impl Clients {
                 .http2_keep_alive_interval(KEEPALIVE)
                 .keep_alive_while_idle(true)
                 .tcp_nodelay(true);
-            Ok(Client::Wire(endpoint.connect_lazy()))
+            Ok(Client::wire(endpoint))
         };
         let endpoints = &settings.endpoints;
         Ok(Self {
@@ -42,6 +42,22 @@ impl Clients {
             agent: channel(&endpoints.agent.url)?,
             telephony: channel(&endpoints.telephony.url)?,
         })
+    }
+
+    /// See [`Client::reconnected`].
+    #[must_use]
+    pub fn reconnected(&self) -> Self {
+        Self {
+            auth: self.auth.reconnected(),
+            tenancy: self.tenancy.reconnected(),
+            agent: self.agent.reconnected(),
+            telephony: self.telephony.reconnected(),
+        }
+    }
+
+    /// Whether all of them run in this process.
+    pub fn are_local(&self) -> bool {
+        [&self.auth, &self.tenancy, &self.agent, &self.telephony].into_iter().all(Client::is_local)
     }
 
     /// In this process: each service fills its slot when it is ready.

@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, web};
-use callfairy_core::{Id, Problem};
+use callfairy_core::Id;
 use runtime::telemetry;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -60,6 +60,10 @@ impl RequestId {
     }
 }
 
+/// The contract's path that took a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Matched(pub &'static str);
+
 /// The outermost middleware.
 pub async fn pass(
     gateway: web::Data<Gateway>,
@@ -85,7 +89,7 @@ pub async fn pass(
 
     span.in_scope(|| {
         let (response, code) = finish(response, &gateway, &id.0);
-        let route = response.request().match_pattern().map_or(UNMATCHED.into(), Cow::Owned);
+        let route = matched(response.request());
         let status = response.status().as_u16();
         let span = Span::current();
         span.record("otel.name", format!("{method} {route}"));
@@ -135,7 +139,10 @@ fn trace_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     TRACE.iter().filter_map(|name| text(name)).collect()
 }
 
-/// Where no route is.
-pub async fn not_found() -> Result<&'static str, Failure> {
-    Err(Problem::not_found().into())
+/// The path of the contract, or of a page, that took the request.
+fn matched(request: &HttpRequest) -> Cow<'static, str> {
+    match request.extensions().get::<Matched>() {
+        Some(Matched(path)) => Cow::Borrowed(path),
+        None => request.match_pattern().map_or(UNMATCHED.into(), Cow::Owned),
+    }
 }

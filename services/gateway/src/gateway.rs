@@ -1,4 +1,4 @@
-//! What all requests share.
+//! What all requests of a worker share.
 
 use crate::{Config, Limits};
 use access::{Caller, Client, TokenVerifier};
@@ -7,14 +7,15 @@ use callfairy_core::{Problem, Secret};
 use proto::Access;
 use runtime::{Clients, Service, Shutdown};
 use tokio::runtime::Handle;
+use tokio_util::context::TokioContext;
 
+#[derive(Clone)]
 pub struct Gateway {
     pub clients: Clients,
     pub limits: Limits,
     pub shutdown: Shutdown,
-    /// Where the calls to services run what they spawn: a worker's own runtime ends with the worker.
-    pub runtime: Handle,
     pub is_behind_tls: bool,
+    runtime: Handle,
     verifier: TokenVerifier,
 }
 
@@ -28,6 +29,18 @@ impl Gateway {
             is_behind_tls: config.public_url.starts_with("https:"),
             verifier: config.context.verifier(config.context.auth_keys()),
         }
+    }
+
+    /// For one worker: it drives its own connections to the services, so that an answer is read where it is awaited.
+    #[must_use]
+    pub fn of_this_worker(&self) -> Self {
+        Self { clients: self.clients.reconnected(), ..self.clone() }
+    }
+
+    /// Runs what calls services. In one process they run here too, and what they spawn has to outlive the worker, whose
+    /// own runtime ends with it.
+    pub async fn run<T>(&self, calls: impl Future<Output = T>) -> T {
+        if self.clients.are_local() { TokioContext::new(calls, self.runtime.clone()).await } else { calls.await }
     }
 
     pub fn client(&self, service: Service) -> &Client {

@@ -1,27 +1,27 @@
 //! One request to a route of the contract, from its headers to the answer.
 
-use crate::edge::RequestId;
+use crate::edge::{Matched, RequestId};
 use crate::gateway::Gateway;
 use crate::input::{Fields, Value};
 use crate::problem::Failure;
-use crate::routes::Endpoint;
+use crate::routes::{Endpoint, Routes};
 use crate::rpc::Call;
 use crate::{body, download, events, upload};
 use access::Meta;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use callfairy_core::{ErrorCode, Problem, Secret};
+use matchit::Params;
 use percent_encoding::percent_decode_str;
 use proto::{Answer, Body};
 use runtime::telemetry;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use tokio_util::context::TokioContext;
 
 /// Headers that go along with a raw body.
 const MAX_RAW_HEADERS: usize = 50;
@@ -33,17 +33,22 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 pub async fn handle(
-    endpoint: Endpoint,
+    routes: web::Data<Routes>,
     gateway: web::Data<Gateway>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
-    let runtime = gateway.runtime.clone();
-    Ok(TokioContext::new(answer(endpoint, &gateway, &request, payload), runtime).await?)
+    let found = routes.find(request.method(), request.uri().path());
+    if let Some(path) = found.path() {
+        request.extensions_mut().insert(Matched(path));
+    }
+    let (endpoint, values) = found.endpoint()?;
+    Ok(gateway.run(answer(endpoint, values, &gateway, &request, payload)).await?)
 }
 
 async fn answer(
     endpoint: Endpoint,
+    values: Params<'_, '_>,
     gateway: &Gateway,
     request: &HttpRequest,
     payload: web::Payload,
@@ -54,7 +59,7 @@ async fn answer(
     let client = gateway.client(endpoint.service);
     let route = endpoint.route;
 
-    let mut fields = path_fields(request)?;
+    let mut fields = path_fields(&values)?;
     if let (Body::Json, Some((name, _))) = (route.body, query(request).next()) {
         return Err(Problem::field(name, "belongs in the body"));
     }
@@ -118,10 +123,9 @@ fn meta(request: &HttpRequest, token: Option<Secret>) -> Result<Meta, Problem> {
     })
 }
 
-/// actix decodes all of a path but `%25`, `%2B` and `%2F`, so that what is decoded here was not decoded before.
-fn path_fields(request: &HttpRequest) -> Result<Fields<'_>, Problem> {
+fn path_fields<'a>(values: &'a Params<'_, '_>) -> Result<Fields<'a>, Problem> {
     let mut fields = Fields::default();
-    for (name, value) in request.match_info().iter() {
+    for (name, value) in values.iter() {
         let value = percent_decode_str(value).decode_utf8().map_err(|_| Problem::field(name, "is not UTF-8"))?;
         fields.add(name, Value::Texts(vec![value]));
     }

@@ -17,7 +17,6 @@ use proto::rpc::contacts::ListContacts;
 use proto::rpc::keys::ListSigningKeys;
 use runtime::health::Health;
 use serde_json::json;
-use tokio_util::context::TokioContext;
 
 pub fn mount(app: &mut web::ServiceConfig) {
     app.service(page("/healthz", live)).service(page("/readyz", ready));
@@ -28,7 +27,7 @@ async fn live() -> HttpResponse {
 }
 
 async fn ready(gateway: web::Data<Gateway>) -> HttpResponse {
-    let failing = TokioContext::new(checks(&gateway).failing(), gateway.runtime.clone()).await;
+    let failing = gateway.run(checks(&gateway).failing()).await;
     if failing.is_empty() {
         HttpResponse::Ok().json(json!({ "status": "ok" }))
     } else {

@@ -91,7 +91,7 @@ pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), BoxErro
 }
 
 /// Serves until the shutdown; then accepts no more, ends the event streams, and finishes what else runs. Inside a tokio
-/// runtime, which also runs what the calls to services spawn.
+/// runtime, which also runs what services in the same process spawn.
 pub async fn serve(config: Config, listener: TcpListener, shutdown: Shutdown) -> Result<(), BoxError> {
     Ok(server(config, listener, shutdown)?.await?)
 }
@@ -100,15 +100,16 @@ pub async fn serve(config: Config, listener: TcpListener, shutdown: Shutdown) ->
 fn server(config: Config, listener: TcpListener, shutdown: Shutdown) -> Result<Server, BoxError> {
     let routes = Routes::of_contract()?;
     let documentation = Documentation::new(&config.public_url)?;
-    let gateway = web::Data::new(Gateway::new(&config, shutdown.clone(), Handle::current()));
+    let gateway = Gateway::new(&config, shutdown.clone(), Handle::current());
+    let routes = web::Data::new(routes);
     let origins = config.cors_origins;
     let app = move || {
         App::new()
-            .app_data(gateway.clone())
-            .configure(|app| routes.mount(app))
+            .app_data(web::Data::new(gateway.of_this_worker()))
+            .app_data(routes.clone())
             .configure(|app| documentation.mount(app))
             .configure(health::mount)
-            .default_service(web::to(edge::not_found))
+            .default_service(web::to(handle::handle))
             .wrap(cors::middleware(&origins))
             .wrap(from_fn(edge::pass))
     };

@@ -1,10 +1,11 @@
 //! The contract's routes: which path, which verb, which service, which call.
 
-use crate::handle;
 use crate::problem::Failure;
 use crate::rpc::{self, Call};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, guard, web};
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
+use callfairy_core::Problem;
+use matchit::{Params, Router};
 use proto::{Access, Answer, Route, Rpc, Visit};
 use runtime::Service;
 use std::collections::BTreeMap;
@@ -18,9 +19,22 @@ pub struct Endpoint {
     pub call: Call,
 }
 
-/// All routes by their paths. A literal sorts before a placeholder, and so is found first.
-#[derive(Clone, Default)]
-pub struct Routes(BTreeMap<&'static str, Vec<(Method, Endpoint)>>);
+/// All routes of the contract by their paths.
+#[derive(Default)]
+pub struct Routes(Router<Resource>);
+
+/// A path of the contract, with what its verbs do. A wrong verb is told from a wrong path.
+#[derive(Default)]
+struct Resource {
+    path: &'static str,
+    verbs: Vec<(Method, Endpoint)>,
+}
+
+/// What a request's path and verb lead to.
+pub struct Found<'r, 'p> {
+    verb: &'p Method,
+    resource: Option<(&'r Resource, Params<'r, 'p>)>,
+}
 
 /// The contract has a route that the gateway cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -29,47 +43,58 @@ pub struct RouteError(&'static str, &'static str);
 
 impl Routes {
     pub fn of_contract() -> Result<Self, RouteError> {
-        let mut collected = Collected { routes: Self::default(), fault: None };
+        let mut collected = Collected { resources: BTreeMap::new(), fault: None };
         proto::each_rpc(&mut collected);
-        collected.fault.map_or(Ok(collected.routes), Err)
+        if let Some(fault) = collected.fault {
+            return Err(fault);
+        }
+        let mut routes = Self::default();
+        for (path, verbs) in collected.resources {
+            routes
+                .0
+                .insert(path, Resource { path, verbs })
+                .map_err(|_| RouteError(path, "another path takes its place"))?;
+        }
+        Ok(routes)
     }
 
-    /// Mounts one resource a path, so that a wrong verb is told from a wrong path.
-    pub fn mount(&self, app: &mut web::ServiceConfig) {
-        for (path, endpoints) in &self.0 {
-            let allow = endpoints.iter().map(|(verb, _)| verb.as_str()).collect::<Vec<_>>().join(", ");
-            let mut resource = resource(path, allow);
-            for (verb, endpoint) in endpoints.clone() {
-                let handler =
-                    move |gateway, request: HttpRequest, payload| handle::handle(endpoint, gateway, request, payload);
-                resource = resource.route(web::method(verb).to(handler));
-            }
-            app.service(resource);
+    /// `path` as it came. Its values are not decoded before they are apart, so a `%2F` in one is no slash.
+    pub fn find<'r, 'p>(&'r self, verb: &'p Method, path: &'p str) -> Found<'r, 'p> {
+        Found { verb, resource: self.0.at(path).ok().map(|matched| (matched.value, matched.params)) }
+    }
+}
+
+impl<'r, 'p> Found<'r, 'p> {
+    /// The contract's path.
+    pub fn path(&self) -> Option<&'static str> {
+        self.resource.as_ref().map(|(resource, _)| resource.path)
+    }
+
+    /// What answers, and the values in the path.
+    pub fn endpoint(self) -> Result<(Endpoint, Params<'r, 'p>), Failure> {
+        let (resource, values) = self.resource.ok_or_else(Problem::not_found)?;
+        if let Some((_, endpoint)) = resource.verbs.iter().find(|(verb, _)| verb == self.verb) {
+            return Ok((*endpoint, values));
         }
+        let allow = resource.verbs.iter().map(|(verb, _)| verb.as_str()).collect::<Vec<_>>().join(", ");
+        Err(Failure::method_not_allowed(allow))
     }
 }
 
 /// What is read at a path outside the contract.
-pub fn page<H, Args>(path: &str, handler: H) -> Resource
+pub fn page<H, Args>(path: &str, handler: H) -> actix_web::Resource
 where
     H: Handler<Args>,
     Args: FromRequest + 'static,
     H::Output: Responder + 'static,
 {
     let read = guard::Any(guard::Get()).or(guard::Head());
-    resource(path, "GET, HEAD".to_owned()).route(web::route().guard(read).to(handler))
-}
-
-/// A path with no verbs yet; the answer to those that it will not have lists `allow`.
-fn resource(path: &str, allow: String) -> Resource {
-    web::resource(path).default_service(web::to(move || {
-        let failure = Failure::method_not_allowed(allow.clone());
-        async { Err::<HttpResponse, _>(failure) }
-    }))
+    let refused = || async { Err::<HttpResponse, _>(Failure::method_not_allowed("GET, HEAD".to_owned())) };
+    web::resource(path).default_service(web::to(refused)).route(web::route().guard(read).to(handler))
 }
 
 struct Collected {
-    routes: Routes,
+    resources: BTreeMap<&'static str, Vec<(Method, Endpoint)>>,
     fault: Option<RouteError>,
 }
 
@@ -82,7 +107,7 @@ impl Collected {
         match (service, verb, StatusCode::from_u16(route.status)) {
             (Some(service), Ok(verb), Ok(_)) => {
                 let endpoint = Endpoint { route, access: R::ACCESS, service, call };
-                self.routes.0.entry(route.path).or_default().push((verb, endpoint));
+                self.resources.entry(route.path).or_default().push((verb, endpoint));
             }
             (None, ..) => self.fault = Some(RouteError(R::GRPC_PATH, "no service has its package's name")),
             (_, Err(_), _) => self.fault = Some(RouteError(R::GRPC_PATH, "its verb is none of HTTP's")),
