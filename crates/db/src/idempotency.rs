@@ -1,5 +1,6 @@
 //! A request that comes again with the same idempotency key has its effect once and is answered the same.
 
+use crate::purge::BATCH;
 use crate::schema::idempotency;
 use crate::{Db, Sql, on};
 use callfairy_core::{ErrorCode, OnceKey, Problem, Timestamp};
@@ -11,8 +12,6 @@ use std::time::Duration;
 
 /// How long a key is remembered.
 pub const KEPT: Duration = Duration::from_hours(24);
-/// How many rows one [`purge`] deletes, so that it holds the write lock briefly.
-pub const PURGE_BATCH: i64 = 5_000;
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,13 +116,13 @@ fn recall(db: &mut Db, scope: &str, key: &str) -> QueryResult<(Vec<u8>, Vec<u8>)
         .first(c))
 }
 
-/// Forgets up to [`PURGE_BATCH`] keys that are older than 24 hours; answers how many.
+/// Forgets keys that are older than 24 hours, about [`BATCH`] of them; answers how many. For [`crate::purge::run`].
 pub fn purge(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
     let old = now.minus(KEPT);
     let last: Option<Timestamp> = on!(db, |c| idempotency::table
         .filter(idempotency::created_at.le(Sql(old)))
         .order(idempotency::created_at)
-        .offset(PURGE_BATCH - 1)
+        .offset(BATCH - 1)
         .select(idempotency::created_at)
         .first(c)
         .optional())?;

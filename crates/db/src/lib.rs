@@ -1,7 +1,7 @@
 //! PostgreSQL or SQLite, chosen by URL at run time, behind one [`Pool`].
 //!
 //! Owns: connections and transactions, SQL types with a native form on either database, migrations, and the tables
-//! that every service has: [`outbox`], [`idempotency`] keys, [`lease`]s. Refuses: any table of a service, and any
+//! that every service has: [`outbox`], [`idempotency`] keys, [`lease`]s; that old rows go ([`purge`]). Refuses: any table of a service, and any
 //! query that knows what its rows mean.
 //!
 //! # A table, its row, its queries
@@ -123,6 +123,7 @@ mod migrate;
 mod now;
 pub mod outbox;
 mod pool;
+pub mod purge;
 mod schema;
 pub mod sql;
 mod text;

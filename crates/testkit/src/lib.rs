@@ -13,6 +13,7 @@
 // A test's way to fail.
 #![allow(clippy::panic)]
 
+mod both;
 mod client;
 mod clock;
 mod database;

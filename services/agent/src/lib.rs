@@ -15,7 +15,6 @@ mod error;
 mod facts;
 mod neighbours;
 mod store;
-mod sweep;
 
 use error::{Error, Result};
 
@@ -78,7 +77,10 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         db::outbox::relay(outbox, stop, |rows| reporter.publish(rows)).await;
         Ok::<_, Infallible>(())
     });
-    tasks.spawn("agent's sweep", sweep::run(pool.clone(), context.clock.clone(), shutdown.clone()));
+    tasks.spawn(
+        "agent's purge",
+        db::purge::run(pool.clone(), context.clock.clone(), shutdown.token(), [db::idempotency::purge as _]),
+    );
     if let Some(address) = ops_addr {
         let ops = TcpListener::bind(address).await?;
         let health = Health::new().check("database", move || {

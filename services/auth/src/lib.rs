@@ -12,7 +12,6 @@ mod config;
 mod domain;
 mod error;
 mod hasher;
-mod housekeeping;
 mod keys;
 mod mail;
 mod relay;
@@ -116,7 +115,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         async move { queue.consume(QueueName::Mail, mail::AT_ONE_TIME, stop, handle).await }
     });
     tasks.spawn("auth's sweep", mail::sweep(pool.clone(), queue, shutdown.token()));
-    tasks.spawn("auth's housekeeping", housekeeping::run(pool.clone(), clock, shutdown.token()));
+    tasks.spawn("auth's purge", db::purge::run(pool.clone(), clock, shutdown.token(), store::purge::ALL));
     if let Some(address) = config.ops_addr {
         let ops = TcpListener::bind(address).await?;
         let health = Health::new().check("database", move || {

@@ -105,6 +105,11 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         async move { queue.run(stop).await }
     });
     tasks.spawn("telephony's sweep", background::sweep::run(state.clone(), shutdown.clone()));
+    tasks.spawn("telephony's purge", {
+        let (pool, clock) = (state.pool.clone(), state.context.clock.clone());
+        let kinds: [db::purge::Purge; 3] = [store::stream::purge, store::webhook_inbox::purge, db::idempotency::purge];
+        db::purge::run(pool, clock, shutdown.token(), kinds)
+    });
     tasks.spawn("the campaign dispatcher", {
         let holder = format!("telephony-{}", Id::<()>::new());
         background::dispatcher::run(state.clone(), holder, shutdown.clone())

@@ -15,7 +15,6 @@ mod api;
 mod domain;
 mod error;
 mod store;
-mod sweep;
 
 use error::{Error, Result};
 
@@ -75,7 +74,10 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         .authority(api::Authority(state));
 
     let mut tasks = Tasks::new(shutdown.clone());
-    tasks.spawn("tenancy's sweep", sweep::run(pool.clone(), context.clock.clone(), shutdown.clone()));
+    tasks.spawn(
+        "tenancy's purge",
+        db::purge::run(pool.clone(), context.clock.clone(), shutdown.token(), [db::idempotency::purge as _]),
+    );
     if let Some(address) = ops_addr {
         let ops = TcpListener::bind(address).await?;
         let health = Health::new().check("database", move || {

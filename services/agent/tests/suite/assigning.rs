@@ -9,7 +9,7 @@ use proto::rpc::agents::AssignAgent;
 use proto::types::{OrganisationRef, UserRef};
 use std::time::Duration;
 
-crate::on_both!(
+testkit::on_both!(
     answers_the_whole_assignment,
     gives_what_is_asked_for,
     refuses_what_it_cannot_give,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
-crate::on_both!(
+testkit::on_both!(
     the_database_itself_refuses_a_second_one,
     of_one_organisation,
     of_one_user,

@@ -5,7 +5,7 @@ use proto::agent::{Agent, RevokeAgentResponse};
 use proto::auth::Role;
 use std::time::Duration;
 
-crate::on_both!(answers_the_assignment_and_the_new_role, a_superadmin_stays_one, ends_once);
+testkit::on_both!(answers_the_assignment_and_the_new_role, a_superadmin_stays_one, ends_once);
 
 async fn answers_the_assignment_and_the_new_role(world: &World) {
     let agent = world.assign(world.user("Ada"), world.organisation("Acme")).await;

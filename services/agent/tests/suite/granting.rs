@@ -7,7 +7,7 @@ use proto::agent::{Agent, GrantPermissionRequest, Package, RevokePermissionReque
 use proto::rpc::agents::{GrantPermission, RevokePermission, SetPackage};
 use tokio::task::JoinSet;
 
-crate::on_both!(
+testkit::on_both!(
     the_package_follows_the_grants,
     what_is_there_already_changes_nothing,
     what_is_superadmins_own_is_not_granted,

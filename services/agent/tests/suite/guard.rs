@@ -10,7 +10,7 @@ use proto::rpc::agents::{
 use proto::rpc::packages::ListPackages;
 use proto::{Permission, Rpc};
 
-crate::on_both!(
+testkit::on_both!(
     nobody_gets_in_without_a_token,
     only_superadmins_see_and_change_agents,
     everybody_sees_the_packages,

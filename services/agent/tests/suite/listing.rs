@@ -5,7 +5,7 @@ use proto::agent::{Agent, ListAgentsRequest, ListAgentsResponse};
 use proto::rpc::agents::ListAgents;
 use std::time::Duration;
 
-crate::on_both!(the_newest_first_in_pages, filters, asks_its_neighbours_once_for_a_page, shows_what_they_forgot);
+testkit::on_both!(the_newest_first_in_pages, filters, asks_its_neighbours_once_for_a_page, shows_what_they_forgot);
 
 async fn list(world: &World, request: ListAgentsRequest) -> ListAgentsResponse {
     world.ask::<ListAgents>(request).await.unwrap()

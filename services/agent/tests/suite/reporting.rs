@@ -14,7 +14,7 @@ use runtime::{Listener, LocalSlots, Shutdown};
 use std::time::Duration;
 use tokio::time::Instant;
 
-crate::on_both!(
+testkit::on_both!(
     is_told_before_the_answer,
     what_it_missed_arrives_later,
     a_repeated_request_tells_again,

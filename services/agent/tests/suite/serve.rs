@@ -6,7 +6,7 @@ use runtime::{Listener, LocalSlots, Shutdown};
 use testkit::{Client, Database};
 use tokio::net::TcpListener;
 
-crate::on_both!(refuses_a_schema_that_is_not_its_own, answers_health_checks);
+testkit::on_both!(refuses_a_schema_that_is_not_its_own, answers_health_checks);
 
 async fn refuses_a_schema_that_is_not_its_own(world: &World) {
     let empty = if world.database.is_postgres() { Database::postgres("agent") } else { Database::sqlite("agent") };

@@ -3,13 +3,10 @@
 use super::schema::{mails, refresh_tokens, sessions, single_use_tokens};
 use crate::domain::session;
 use callfairy_core::Timestamp;
+use db::purge::{BATCH, Purge};
 use db::{Db, Sql, idempotency, on};
 use diesel::prelude::*;
 use std::time::Duration;
-
-/// Rows that one transaction deletes, so that it holds the write lock briefly.
-pub const BATCH: usize = 1_000;
-const LIMIT: i64 = 1_000;
 
 /// An exchanged token is remembered for this long, so that its reuse ends the session.
 const REPLACED_TOKENS_KEPT: Duration = session::IDLE;
@@ -19,10 +16,6 @@ const REVOKED_SESSIONS_KEPT: Duration = Duration::from_hours(24);
 const SINGLE_USE_TOKENS_KEPT: Duration = Duration::from_hours(7 * 24);
 const MAILS_KEPT: Duration = Duration::from_hours(7 * 24);
 
-/// One kind of rows to delete: a batch of them, and how many it were.
-pub type Purge = fn(&mut Db, Timestamp) -> QueryResult<usize>;
-
-/// Each is repeated until its batch is not full.
 pub const ALL: [Purge; 6] =
     [successors, replaced_tokens, old_sessions, old_single_use_tokens, old_mails, idempotency::purge];
 
@@ -31,7 +24,7 @@ fn successors(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
     let old = refresh_tokens::table
         .filter(refresh_tokens::successor.is_not_null())
         .filter(refresh_tokens::replaced_at.lt(Sql(now.minus(session::GRACE))))
-        .limit(LIMIT)
+        .limit(BATCH)
         .select(refresh_tokens::hash);
     let hashes: Vec<Vec<u8>> = on!(db, |c| old.load(c))?;
     on!(db, |c| diesel::update(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(&hashes)))
@@ -42,7 +35,7 @@ fn successors(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
 fn replaced_tokens(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
     let old = refresh_tokens::table
         .filter(refresh_tokens::replaced_at.le(Sql(now.minus(REPLACED_TOKENS_KEPT))))
-        .limit(LIMIT)
+        .limit(BATCH)
         .select(refresh_tokens::hash);
     let hashes: Vec<Vec<u8>> = on!(db, |c| old.load(c))?;
     on!(db, |c| diesel::delete(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(&hashes))).execute(c))
@@ -53,7 +46,7 @@ fn old_sessions(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
     let revoked = sessions::revoked_at.le(Sql(now.minus(REVOKED_SESSIONS_KEPT)));
     let old = sessions::table
         .filter(sessions::expires_at.nullable().le(Sql(now)).or(revoked))
-        .limit(LIMIT)
+        .limit(BATCH)
         .select(sessions::id);
     let ids: Vec<crate::domain::ids::SessionId> = on!(db, |c| old.load(c))?;
     on!(db, |c| diesel::delete(sessions::table.filter(sessions::id.eq_any(ids.into_iter().map(Sql)))).execute(c))
@@ -62,14 +55,14 @@ fn old_sessions(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
 fn old_single_use_tokens(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
     let old = single_use_tokens::table
         .filter(single_use_tokens::expires_at.le(Sql(now.minus(SINGLE_USE_TOKENS_KEPT))))
-        .limit(LIMIT)
+        .limit(BATCH)
         .select(single_use_tokens::hash);
     let hashes: Vec<Vec<u8>> = on!(db, |c| old.load(c))?;
     on!(db, |c| diesel::delete(single_use_tokens::table.filter(single_use_tokens::hash.eq_any(&hashes))).execute(c))
 }
 
 fn old_mails(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
-    let old = mails::table.filter(mails::created_at.le(Sql(now.minus(MAILS_KEPT)))).limit(LIMIT).select(mails::id);
+    let old = mails::table.filter(mails::created_at.le(Sql(now.minus(MAILS_KEPT)))).limit(BATCH).select(mails::id);
     let ids: Vec<crate::domain::ids::MailId> = on!(db, |c| old.load(c))?;
     on!(db, |c| diesel::delete(mails::table.filter(mails::id.eq_any(ids.into_iter().map(Sql)))).execute(c))
 }

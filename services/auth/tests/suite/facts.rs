@@ -5,7 +5,7 @@ use crate::world::{DEADLINE, PASSWORD, World};
 use proto::tenancy::AccountFact;
 use std::time::{Duration, Instant};
 
-crate::on_both!(
+testkit::on_both!(
     a_verified_account_is_known_when_its_owner_is_told,
     an_unverified_account_is_not_told_of,
     what_tenancy_missed_it_is_told_later,

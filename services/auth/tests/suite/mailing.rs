@@ -11,7 +11,7 @@ use std::time::Duration;
 use testkit::Database;
 use tracing_subscriber::EnvFilter;
 
-crate::on_both!(
+testkit::on_both!(
     is_a_file_that_mail_programs_read,
     a_mail_is_sent_once,
     is_rung_for_again_when_the_ring_was_lost,

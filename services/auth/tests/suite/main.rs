@@ -16,30 +16,3 @@ mod tokens;
 mod users;
 mod verifying;
 mod world;
-
-/// Runs each function twice: on SQLite, called in this process; on PostgreSQL, called over TCP.
-#[macro_export]
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    let world = $crate::world::World::start(testkit::Database::sqlite("auth"), false).await;
-                    super::$name(&world).await;
-                    world.end().await;
-                }
-            )+
-        }
-        mod postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    let world = $crate::world::World::start(testkit::Database::postgres("auth"), true).await;
-                    super::$name(&world).await;
-                    world.end().await;
-                }
-            )+
-        }
-    };
-}

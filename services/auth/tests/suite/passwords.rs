@@ -5,7 +5,7 @@ use callfairy_core::ErrorCode;
 use proto::auth::RegisterRequest;
 use proto::rpc::accounts::Register;
 
-crate::on_both!(weak_ones_are_refused_with_the_reason, hashes_are_argon2id_with_a_salt_each);
+testkit::on_both!(weak_ones_are_refused_with_the_reason, hashes_are_argon2id_with_a_salt_each);
 
 async fn weak_ones_are_refused_with_the_reason(world: &World) {
     let reason = async |password: &str| {

@@ -3,7 +3,7 @@
 use crate::world::{DEADLINE, World};
 use std::time::Duration;
 
-crate::on_both!(what_has_served_its_time_goes, what_is_needed_stays);
+testkit::on_both!(what_has_served_its_time_goes, what_is_needed_stays);
 
 const DAY: Duration = Duration::from_hours(24);
 const TABLES: [&str; 4] = ["sessions", "refresh_tokens", "single_use_tokens", "mails"];

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use std::collections::HashSet;
 use std::time::Duration;
 
-crate::on_both!(
+testkit::on_both!(
     each_is_exchanged_for_another,
     twenty_at_one_time_get_the_same,
     a_lost_answer_is_given_again_for_ten_seconds,

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use proto::auth::{RegisterRequest, ResendVerificationRequest, Role};
 use proto::rpc::accounts::{Register, ResendVerification};
 
-crate::on_both!(
+testkit::on_both!(
     leads_to_an_account,
     is_answered_alike_for_every_address,
     resending_is_answered_alike_for_every_address,

@@ -6,7 +6,7 @@ use callfairy_core::{ErrorCode, Problem};
 use proto::auth::Role;
 use std::time::{Duration, Instant};
 
-crate::on_both!(
+testkit::on_both!(
     whatever_is_wrong_the_answer_is_the_same,
     an_unknown_address_costs_what_a_wrong_password_costs,
     tells_the_role_that_tenancy_knows,

@@ -6,7 +6,7 @@ use callfairy_core::{Clock as _, ErrorCode, Problem, Secret};
 use proto::auth::{LoginRequest, Role};
 use proto::rpc::sessions::Login;
 
-crate::on_both!(
+testkit::on_both!(
     the_configured_one_is_made_and_its_password_not_shown,
     of_two_starts_at_one_time_one_makes_it,
     a_weak_configured_password_stops_the_start,

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-crate::on_both!(
+testkit::on_both!(
     say_who_and_nothing_else,
     are_verified_with_the_published_keys,
     forged_ones_are_refused,

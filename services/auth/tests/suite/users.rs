@@ -8,7 +8,7 @@ use proto::rpc::accounts::Register;
 use proto::rpc::users::{GetUser, ListUsers, LookUpUsers};
 use std::time::Duration;
 
-crate::on_both!(
+testkit::on_both!(
     are_listed_newest_first_page_by_page,
     are_searched_by_name_and_address,
     are_listed_with_their_roles_or_not_at_all,

@@ -5,7 +5,7 @@ use callfairy_core::ErrorCode;
 use futures_util::future::join_all;
 use std::time::Duration;
 
-crate::on_both!(
+testkit::on_both!(
     a_token_works_once,
     of_several_at_one_time_one_works,
     a_token_works_for_a_day,

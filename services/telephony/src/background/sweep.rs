@@ -4,8 +4,8 @@ use crate::domain::ids::CallId;
 use crate::error::Result;
 use crate::pipeline::{jobs, lapse};
 use crate::state::State;
-use crate::store::{attempts, calls, imports, stream, webhook_inbox};
-use db::{Db, idempotency, outbox};
+use crate::store::{attempts, calls, imports};
+use db::{Db, outbox};
 use runtime::Shutdown;
 use std::time::Duration;
 
@@ -48,16 +48,7 @@ pub async fn sweep(state: &State) -> Result<()> {
     if rung > 0 {
         tracing::info!(rung, "rang again for what was not heard of");
     }
-    let now = state.now();
-    state
-        .pool
-        .write(move |db| -> Result<_> {
-            stream::purge(db, now)?;
-            webhook_inbox::purge(db, now)?;
-            idempotency::purge(db, now)?;
-            Ok(())
-        })
-        .await
+    Ok(())
 }
 
 /// Sends the messages again; answers how many.

@@ -6,13 +6,12 @@ use access::OrgScope;
 use callfairy_core::{Id, OrganisationId, Timestamp};
 use db::diesel::prelude::*;
 use db::diesel::sql_types::{BigInt, Bool};
+use db::purge::BATCH;
 use db::{Db, Sql, diesel, on};
 use std::time::Duration;
 
 /// Events older than this are gone.
 pub const KEPT: Duration = Duration::from_hours(24);
-/// Rows that one purge deletes.
-const PURGE_BATCH: i64 = 5_000;
 
 db::text_enum!(
     pub enum Kind {
@@ -141,12 +140,12 @@ pub fn after(db: &mut Db, scope: &OrgScope, after: Position, limit: i64) -> Quer
     Ok(rows.into_iter().map(event).collect())
 }
 
-/// Deletes some of what is too old; answers how many.
+/// For [`db::purge::run`].
 pub fn purge(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
     let old = stream_events::table
         .filter(stream_events::at.lt(Sql(now.minus(KEPT))))
         .order(stream_events::at)
-        .limit(PURGE_BATCH)
+        .limit(BATCH)
         .select(stream_events::seq);
     on!(db, |c| {
         let seqs: Vec<i64> = old.load(c)?;

@@ -3,13 +3,12 @@
 use crate::store::schema::webhook_inbox;
 use callfairy_core::{OrganisationId, Timestamp};
 use db::diesel::prelude::*;
+use db::purge::BATCH;
 use db::{Db, Sql, diesel, on};
 use std::time::Duration;
 
 /// A provider repeats itself for hours, not for weeks.
 pub const KEPT: Duration = Duration::from_hours(14 * 24);
-/// Rows that one purge deletes.
-const PURGE_BATCH: i64 = 5_000;
 
 /// Takes an event; false when it was taken before.
 pub fn take(db: &mut Db, organisation: OrganisationId, key: &[u8; 32], now: Timestamp) -> QueryResult<bool> {
@@ -22,12 +21,12 @@ pub fn take(db: &mut Db, organisation: OrganisationId, key: &[u8; 32], now: Time
         .map(|rows| rows == 1)
 }
 
-/// Deletes some of what is too old; answers how many.
+/// For [`db::purge::run`].
 pub fn purge(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
     let old = webhook_inbox::table
         .filter(webhook_inbox::received_at.lt(Sql(now.minus(KEPT))))
         .order(webhook_inbox::received_at)
-        .limit(PURGE_BATCH)
+        .limit(BATCH)
         .select(webhook_inbox::event_key);
     on!(db, |c| {
         let keys: Vec<Vec<u8>> = old.load(c)?;

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-crate::on_both!(
+testkit::on_both!(
     one_key_orders_one_call,
     a_call_waits_for_its_time,
     a_clock_that_is_ahead_delays_nothing,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-crate::on_both!(
+testkit::on_both!(
     a_campaign_is_filled_in_chunks_and_once,
     no_more_calls_than_the_campaign_wants,
     the_campaigns_pace_is_kept,

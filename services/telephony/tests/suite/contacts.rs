@@ -7,7 +7,7 @@ use proto::Permission;
 use proto::rpc::contacts as rpc;
 use proto::telephony::{Contact, ContactOrder, CreateContactRequest, GetContactRequest, ListContactsRequest};
 
-crate::on_both!(
+testkit::on_both!(
     a_contact_is_kept_as_it_was_made,
     a_number_is_there_once,
     what_is_wrong_is_named,

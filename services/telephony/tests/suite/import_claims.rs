@@ -11,7 +11,7 @@ use proto::telephony::{CancelImportRequest, Import, ImportStatus};
 use queue::{Outcome, QueueName};
 use tokio_util::sync::CancellationToken;
 
-crate::on_both!(
+testkit::on_both!(
     one_worker_at_a_time,
     a_late_batch_changes_nothing,
     a_batch_is_all_or_nothing,

@@ -7,7 +7,7 @@ use proto::rpc::imports::CancelImport;
 use proto::telephony::{CancelImportRequest, Contact, Import, ImportStatus, OnDuplicate};
 use queue::{Message, QueueName};
 
-crate::on_both!(
+testkit::on_both!(
     killed_again_and_again,
     a_worker_that_stops_is_followed_at_once,
     two_workers_and_many_messages,

@@ -4,7 +4,7 @@ use crate::files::{THOUSAND, Uploader, Worker};
 use crate::world::World;
 use proto::telephony::CreateImportRequest;
 
-crate::on_both!(
+testkit::on_both!(
     a_report_has_every_row_as_it_was,
     what_is_corrected_goes_in,
     a_report_is_harmless_and_in_the_files_form

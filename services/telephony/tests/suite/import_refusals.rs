@@ -13,7 +13,7 @@ use proto::telephony::{
 use std::future::pending;
 use tokio::sync::oneshot;
 
-crate::on_both!(
+testkit::on_both!(
     what_is_no_list_of_contacts_is_refused,
     a_broken_off_upload_leaves_nothing,
     the_same_key_is_the_same_import,

@@ -6,7 +6,7 @@ use encoding_rs::WINDOWS_1252;
 use proto::rpc::imports::ListImports;
 use proto::telephony::{Contact, CreateImportRequest, Import, ImportStatus, ListImportsRequest, OnDuplicate};
 
-crate::on_both!(
+testkit::on_both!(
     a_thousand_people,
     every_delimiter_and_encoding_gives_the_same,
     later_rows_and_files_update,

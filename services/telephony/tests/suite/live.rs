@@ -8,7 +8,7 @@ use proto::rpc::events::StreamEvents;
 use proto::telephony::{CallStatus, Event, StreamEventsRequest};
 use std::time::Duration;
 
-crate::on_both!(what_happens_is_shown, what_commits_late_is_not_passed_over);
+testkit::on_both!(what_happens_is_shown, what_commits_late_is_not_passed_over);
 
 async fn open(desk: &Desk<'_>, last_event_id: &str) -> Replies<Event> {
     let (organisation_id, last_event_id) = (desk.organisation.to_string(), last_event_id.to_owned());

@@ -13,30 +13,3 @@ mod imports;
 mod live;
 mod pipeline;
 mod world;
-
-/// Runs each function twice: on SQLite, called in this process; on PostgreSQL, called over TCP.
-#[macro_export]
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    let world = $crate::world::World::start(testkit::Database::sqlite("telephony"), false).await;
-                    super::$name(&world).await;
-                    world.end().await;
-                }
-            )+
-        }
-        mod postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    let world = $crate::world::World::start(testkit::Database::postgres("telephony"), true).await;
-                    super::$name(&world).await;
-                    world.end().await;
-                }
-            )+
-        }
-    };
-}

@@ -17,7 +17,7 @@ use proto::rpc::call_jobs as jobs;
 use proto::telephony::CallStatus;
 use queue::QueueName;
 
-crate::on_both!(
+testkit::on_both!(
     twenty_claims_are_one,
     the_fence_lets_one_pass,
     a_claim_that_runs_out_before_the_fence_is_queued_again,

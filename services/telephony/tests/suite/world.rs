@@ -34,8 +34,10 @@ pub struct World {
     /// telephony's own tables, to set what only time would bring.
     pub pool: db::Pool,
     pub tenancy: Tenancy,
-    /// Where telephony is, if it is behind a socket.
-    remote: Option<Settings>,
+    settings: Settings,
+    over_tcp: bool,
+    /// telephony's own.
+    own: Context,
     shutdown: Shutdown,
     served: JoinHandle<Result<(), BoxError>>,
     data: TempDir,
@@ -81,7 +83,8 @@ impl World {
         let pauses = (Duration::from_millis(5), Duration::from_millis(20));
         let policy = RetryPolicy { pause_min: pauses.0, pause_max: pauses.1, ..RetryPolicy::default() };
         let (queue, shutdown) = (Queue::embedded_with(policy), Shutdown::new());
-        let config = Config::new(&settings, context("telephony"), queue.clone()).unwrap();
+        let own = context("telephony");
+        let config = Config::new(&settings, own.clone(), queue.clone()).unwrap();
         let served = tokio::spawn(telephony::serve(config, listener, shutdown.clone()));
         let world = Self {
             clock: clock.clone(),
@@ -91,7 +94,9 @@ impl World {
             storage: Storage::open(&settings.storage_url).unwrap(),
             pool: db::Pool::open(database.url(), "telephony", 2).unwrap(),
             tenancy,
-            remote: over_tcp.then_some(settings),
+            settings,
+            over_tcp,
+            own,
             shutdown,
             served,
             data,
@@ -109,6 +114,16 @@ impl World {
     pub async fn end(self) {
         self.shutdown.begin();
         self.served.await.unwrap().unwrap();
+    }
+
+    /// Another telephony on the same tables, which nobody calls, until `done`.
+    pub async fn with_replica(&self, done: impl Future<Output = ()>) {
+        let config = Config::new(&self.settings, self.own.clone(), self.queue.clone()).unwrap();
+        let (shutdown, listener) = (Shutdown::new(), Listener::local(LocalSlots::default().telephony));
+        let served = tokio::spawn(telephony::serve(config, listener, shutdown.clone()));
+        done.await;
+        shutdown.begin();
+        served.await.unwrap().unwrap();
     }
 
     /// As a user.
@@ -133,7 +148,10 @@ impl World {
         F: FnOnce(Client) -> Fut + Send + 'static,
         Fut: Future<Output = ()>,
     {
-        let Some(settings) = self.remote.clone() else { return call(self.telephony.clone()).await };
+        if !self.over_tcp {
+            return call(self.telephony.clone()).await;
+        }
+        let settings = self.settings.clone();
         let process = move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async { call(Clients::remote(&settings).unwrap().telephony).await });

@@ -7,7 +7,7 @@ use proto::auth::Role;
 use proto::rpc::access::{GetMyAccess, ListPermissions};
 use proto::tenancy::*;
 
-crate::on_both!(lists_the_permissions, tells_the_caller_what_it_may);
+testkit::on_both!(lists_the_permissions, tells_the_caller_what_it_may);
 
 async fn lists_the_permissions(world: &World) {
     let user = world.user("Una").await;

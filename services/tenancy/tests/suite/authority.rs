@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::HashSet;
 
-crate::on_both!(tells_roles, refuses_malformed_reports, allows_what_the_specification_allows);
+testkit::on_both!(tells_roles, refuses_malformed_reports, allows_what_the_specification_allows);
 
 const SEED: u64 = 2_026;
 const USERS: usize = 6;

@@ -7,7 +7,7 @@ use proto::auth::Role;
 use proto::rpc::authority::{GetAccess, GetRoles, ReportAccount, ReportAssignment};
 use proto::tenancy::*;
 
-crate::on_both!(
+testkit::on_both!(
     older_accounts_change_nothing,
     older_assignments_change_nothing,
     the_latest_of_many_at_once_stays,

@@ -11,7 +11,7 @@ use proto::rpc::organisations::{
 use proto::tenancy::*;
 use proto::{Permission, Rpc};
 
-crate::on_both!(
+testkit::on_both!(
     nobody_gets_in_without_a_token,
     each_kind_of_caller_has_its_own_doors,
     a_foreign_organisation_looks_like_none,

@@ -14,7 +14,7 @@ use proto::tenancy::*;
 use runtime::{Listener, LocalSlots, Shutdown};
 use std::time::Duration;
 
-crate::on_both!(
+testkit::on_both!(
     creates_with_all_its_fields,
     creates_once_for_one_key,
     forgets_old_keys,

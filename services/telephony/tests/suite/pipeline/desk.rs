@@ -135,7 +135,7 @@ pub fn ended(outcome: CallOutcome) -> CallReport {
 
 /// Long ago, in SQL.
 pub fn past(world: &World) -> &'static str {
-    if world.pool.is_postgres() { "now() - interval '1 hour'" } else { "0" }
+    if world.pool.is_postgres() { "to_timestamp(0)" } else { "0" }
 }
 
 /// As if the lease of every claim had run out.

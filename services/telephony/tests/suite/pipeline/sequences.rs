@@ -8,7 +8,7 @@ use proto::telephony::CallStatus as Api;
 use std::collections::HashMap;
 use telephony::domain::call_status::CallStatus;
 
-crate::on_both!(any_order_keeps_the_books);
+testkit::on_both!(any_order_keeps_the_books);
 
 const CALLS: usize = 5;
 const STEPS: usize = 150;

@@ -1,19 +1,22 @@
 //! What the provider says by itself: early, late, twice, with a wrong token.
 
-use super::{Desk, active, begin, check, report};
-use crate::world::{World, code};
+use super::{Desk, active, begin, check, number, past, report};
+use crate::world::{DEADLINE, World, code};
 use callfairy_core::{ErrorCode, Problem};
 use proto::jobs::{CallOrder, SendResult};
+use proto::rpc::calls::CreateCall;
 use proto::rpc::provider_webhooks::ReceiveBlandWebhook;
 use proto::telephony::{CallStatus, ReceiveBlandWebhookRequest};
 use serde_json::{Value, json};
+use std::time::Duration;
 
-crate::on_both!(
+testkit::on_both!(
     a_webhook_comes_before_the_workers_report,
     a_webhook_comes_twice,
     a_token_speaks_for_its_own_organisation,
     a_webhook_for_nobody_is_taken_and_dropped,
     a_report_does_not_hold_the_pace_while_it_waits,
+    what_has_served_its_time_goes,
 );
 
 fn completed(order: &CallOrder) -> Value {
@@ -130,11 +133,11 @@ async fn a_report_does_not_hold_the_pace_while_it_waits(world: &World) {
     locked.1.await.unwrap();
     let reported = async { post(world, &order, &completed(&order)).await };
     let meanwhile = async {
-        testkit::eventually("the report waits for the campaign", crate::world::DEADLINE, async || {
+        testkit::eventually("the report waits for the campaign", DEADLINE, async || {
             let sql =
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
                 AND query LIKE 'UPDATE%campaigns%'";
-            (super::number(world, sql).await > 0).then_some(())
+            (number(world, sql).await > 0).then_some(())
         })
         .await;
         wait.0.send(()).unwrap();
@@ -142,5 +145,28 @@ async fn a_report_does_not_hold_the_pace_while_it_waits(world: &World) {
     let (reported, ()) = tokio::join!(reported, meanwhile);
     reported.unwrap();
     holder.await.unwrap().expect("the pace is free");
+    assert_eq!(desk.get(&call.id).await.status(), CallStatus::Completed);
+}
+
+/// No table grows for ever.
+async fn what_has_served_its_time_goes(world: &World) {
+    let desk = Desk::new(world);
+    let request = desk.request("+442079460018");
+    let call = world.call_once::<CreateCall>(desk.user, "key", request).await.unwrap();
+    let order = desk.send(&call.id).await;
+    post(world, &order, &completed(&order)).await.unwrap();
+    let rows = async |table| number(world, &format!("SELECT count(*) FROM {table}")).await;
+    for table in ["stream_events", "idempotency", "webhook_inbox"] {
+        assert!(rows(table).await > 0, "{table}");
+    }
+    // Each start begins with a look. Leases are the database's, and so are the times of what the pipeline wrote.
+    world.clock.advance(2 * Duration::from_hours(24));
+    world.sql(&format!("UPDATE stream_events SET at = {}", past(world))).await;
+    let short = async || (rows("stream_events").await + rows("idempotency").await == 0).then_some(());
+    world.with_replica(testkit::eventually("events and keys go after a day", DEADLINE, short)).await;
+    assert_eq!(rows("webhook_inbox").await, 1, "a provider may still repeat itself");
+    world.sql(&format!("UPDATE webhook_inbox SET received_at = {}", past(world))).await;
+    let long = async || (rows("webhook_inbox").await == 0).then_some(());
+    world.with_replica(testkit::eventually("what the provider said goes after two weeks", DEADLINE, long)).await;
     assert_eq!(desk.get(&call.id).await.status(), CallStatus::Completed);
 }
