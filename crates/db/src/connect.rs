@@ -1,5 +1,6 @@
 //! Where the database is, and how a connection to it is set up.
 
+use crate::role::{self, MAX_SCHEMA_LENGTH};
 use crate::{Db, Error};
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
@@ -21,8 +22,6 @@ const SQLITE_BUSY: &str = "PRAGMA busy_timeout = 5000;";
 /// `synchronous = FULL`: a commit is on the disk when it returns, as on PostgreSQL. What was accepted stays accepted
 /// through a power cut.
 const SQLITE_SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;";
-/// PostgreSQL's identifiers are cut at this length.
-const MAX_SCHEMA_LENGTH: usize = 63;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,13 +99,18 @@ impl Place {
 fn connect_postgres(url: &str, schema: &str, purpose: Purpose) -> Result<PgConnection, Error> {
     let mut connection = PgConnection::establish(url)?;
     connection.batch_execute(&format!("SET search_path TO {schema}; SET timezone TO 'UTC'"))?;
-    if purpose != Purpose::Migrate {
+    if purpose == Purpose::Migrate {
+        // Whoever owns the tables is held to their policies as well.
+        connection.batch_execute("SET callfairy.everyone TO 'on'")?;
+    } else {
         // Transactions are read-only unless they say otherwise: a write outside `Pool::write` fails here as it does
         // on SQLite.
         connection.batch_execute(&format!(
             "SET statement_timeout TO '{STATEMENT_TIMEOUT}'; \
              SET idle_in_transaction_session_timeout TO '{IDLE_IN_TRANSACTION_TIMEOUT}'; \
-             SET default_transaction_read_only TO on",
+             SET default_transaction_read_only TO on; \
+             SET ROLE {}",
+            role::of(schema),
         ))?;
     }
     Ok(connection)

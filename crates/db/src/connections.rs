@@ -4,6 +4,7 @@
 //! no threads of its own, and a database that refuses is reported at once instead of after the queue's timeout.
 
 use crate::connect::{Place, Purpose};
+use crate::tenant::Tenant;
 use crate::watch::Watch;
 use crate::{Db, Error, on};
 use diesel::Connection;
@@ -33,6 +34,8 @@ pub(crate) struct Connections {
 
 struct Idle {
     db: Db,
+    /// Whose rows it shows.
+    tenant: Tenant,
     watch: Watch,
     born: Instant,
     since: Instant,
@@ -42,6 +45,7 @@ struct Idle {
 pub(crate) struct Loan {
     // Always there until `drop`.
     lent: Option<Idle>,
+    tenant: Tenant,
     from: Arc<Connections>,
     _turn: OwnedSemaphorePermit,
 }
@@ -61,13 +65,18 @@ impl Connections {
         }
     }
 
-    /// Blocks.
-    pub(crate) fn lend(self: &Arc<Self>, turn: OwnedSemaphorePermit) -> Result<Loan, Error> {
-        let lent = match self.take_idle() {
-            Some(idle) => idle,
-            None => self.connect()?,
+    /// A connection that shows the tenant's rows. Blocks.
+    pub(crate) fn lend(self: &Arc<Self>, turn: OwnedSemaphorePermit, tenant: Tenant) -> Result<Loan, Error> {
+        let lent = match self.take_idle().map(|idle| idle.showing(tenant)) {
+            Some(Ok(idle)) => idle,
+            lost => {
+                if lost.is_some() {
+                    self.idle().clear();
+                }
+                self.connect()?.showing(tenant)?
+            }
         };
-        Ok(Loan { lent: Some(lent), from: Arc::clone(self), _turn: turn })
+        Ok(Loan { lent: Some(lent), tenant, from: Arc::clone(self), _turn: turn })
     }
 
     fn take_idle(&self) -> Option<Idle> {
@@ -95,7 +104,7 @@ impl Connections {
         }
         let (mut db, watch, now) = (connected?, Watch::default(), Instant::now());
         on!(&mut db, |c| c.set_instrumentation(watch.clone()));
-        Ok(Idle { db, watch, born: now, since: now })
+        Ok(Idle { db, tenant: Tenant::Nobody, watch, born: now, since: now })
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -130,8 +139,19 @@ impl Loan {
     pub(crate) fn replace(&mut self) -> Result<(), Error> {
         self.lent = None;
         self.from.idle().clear();
-        self.lent = Some(self.from.connect()?);
+        self.lent = Some(self.from.connect()?.showing(self.tenant)?);
         Ok(())
+    }
+}
+
+impl Idle {
+    /// If that fails, nobody knows what it shows, and it is closed.
+    fn showing(mut self, tenant: Tenant) -> Result<Self, Error> {
+        if self.tenant != tenant {
+            tenant.show(&mut self.db)?;
+            self.tenant = tenant;
+        }
+        Ok(self)
     }
 }
 

@@ -4,7 +4,7 @@
 //! `0000`; a service's own start at `0001`. Both are kept in one `__diesel_schema_migrations`, in the service's schema.
 
 use crate::connect::{Place, Purpose, has_table};
-use crate::{Db, Error};
+use crate::{Db, Error, role};
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
@@ -67,7 +67,11 @@ pub fn migrate(url: &str, schema: &str, migrations: &Migrations) -> Result<Vec<S
         Db::Sqlite(c) => c.batch_execute(SQLITE_LOCK_TIMEOUT)?,
     }
     if db.is_postgres() {
-        return run_pending(&mut db, &place, migrations);
+        let run = run_pending(&mut db, &place, migrations)?;
+        if let Db::Postgres(c) = &mut db {
+            role::grant(c, schema)?;
+        }
+        return Ok(run);
     }
     // All or nothing, under the write lock. A table that is rebuilt must not pull its children along.
     db.batch_execute("PRAGMA foreign_keys = OFF;")?;

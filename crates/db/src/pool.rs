@@ -2,7 +2,9 @@
 
 use crate::connect::{Place, Purpose};
 use crate::connections::{Connections, Loan};
+use crate::tenant::Tenant;
 use crate::{Db, Error, outbox};
+use callfairy_core::OrganisationId;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -16,8 +18,13 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
 ///
 /// Tasks wait for their turn without a thread; the queries run on tokio's blocking threads, never on more than there
 /// are connections. On SQLite writers queue, in order, in front of a single connection, beside the readers.
+///
+/// On PostgreSQL it shows no rows of tables that [belong to organisations](Self::of), until it is told whose.
 #[derive(Clone)]
-pub struct Pool(Arc<Inner>);
+pub struct Pool {
+    shared: Arc<Inner>,
+    tenant: Tenant,
+}
 
 struct Inner {
     postgres: bool,
@@ -42,7 +49,22 @@ impl Pool {
         } else {
             (Connections::new(place.clone(), Purpose::Read, size), Connections::new(place, Purpose::Write, 1))
         };
-        Ok(Self(Arc::new(Inner { postgres, read, write, outbox: Notify::new() })))
+        let shared = Arc::new(Inner { postgres, read, write, outbox: Notify::new() });
+        Ok(Self { shared, tenant: Tenant::Nobody })
+    }
+
+    /// The same connections, showing the rows of one organisation: those of tables that a migration has handed to
+    /// `separate_tenants`. Other rows are not there, whatever the query says, and cannot be made.
+    #[must_use]
+    pub fn of(&self, organisation: OrganisationId) -> Self {
+        Self { shared: self.shared.clone(), tenant: Tenant::One(organisation) }
+    }
+
+    /// The same connections, showing the rows of all organisations: for work that nobody asked for at this moment, never
+    /// on behalf of a caller from outside.
+    #[must_use]
+    pub fn of_everyone(&self) -> Self {
+        Self { shared: self.shared.clone(), tenant: Tenant::Everyone }
     }
 
     /// Runs `f`, which may only read: a write in it is refused by both databases. There is no transaction around it;
@@ -55,10 +77,10 @@ impl Pool {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let turn = self.0.read.turn().await?;
+        let turn = self.shared.read.turn().await?;
         let pool = self.clone();
         blocking(move || {
-            let mut loan = pool.0.read.lend(turn)?;
+            let mut loan = pool.shared.read.lend(turn, pool.tenant)?;
             f(loan.parts()?.0)
         })
         .await
@@ -78,10 +100,10 @@ impl Pool {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let turn = self.0.write.turn().await?;
+        let turn = self.shared.write.turn().await?;
         let pool = self.clone();
         blocking(move || {
-            let mut loan = pool.0.write.lend(turn)?;
+            let mut loan = pool.shared.write.lend(turn, pool.tenant)?;
             let mut attempt = 1;
             let answer = loop {
                 match transaction(&mut loan, &mut f) {
@@ -93,7 +115,7 @@ impl Pool {
                 }
             };
             if answer.is_ok() && outbox::take_added() {
-                pool.0.outbox.notify_one();
+                pool.shared.outbox.notify_one();
             }
             answer
         })
@@ -106,12 +128,12 @@ impl Pool {
     }
 
     pub fn is_postgres(&self) -> bool {
-        self.0.postgres
+        self.shared.postgres
     }
 
     /// Resolves after a commit that added rows to the outbox, also when the commit came first.
     pub(crate) async fn outbox_added(&self) {
-        self.0.outbox.notified().await;
+        self.shared.outbox.notified().await;
     }
 }
 

@@ -17,7 +17,7 @@ mod pipeline;
 mod state;
 mod store;
 
-use access::Services;
+use access::{Services, SystemScope};
 use callfairy_core::{Id, Secret};
 use domain::webhook_token::WebhookTokens;
 use organisations::Organisations;
@@ -106,7 +106,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     });
     tasks.spawn("telephony's sweep", background::sweep::run(state.clone(), shutdown.clone()));
     tasks.spawn("telephony's purge", {
-        let (pool, clock) = (state.pool.clone(), state.context.clock.clone());
+        let (pool, clock) = (state.of_everyone(SystemScope::for_background_work()), state.context.clock.clone());
         let kinds: [db::purge::Purge; 3] = [store::stream::purge, store::webhook_inbox::purge, db::idempotency::purge];
         db::purge::run(pool, clock, shutdown.token(), kinds)
     });

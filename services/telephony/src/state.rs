@@ -1,6 +1,7 @@
 //! What handlers and background tasks work with.
 
 use crate::domain::webhook_token::WebhookTokens;
+use access::{OrgScope, SystemScope};
 use callfairy_core::{Secret, Timestamp};
 use queue::Queue;
 use runtime::Context;
@@ -11,6 +12,7 @@ use url::Url;
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
 pub struct State {
+    /// Shows no organisation's rows: see [`State::of`].
     pub pool: db::Pool,
     pub storage: storage::Storage,
     pub queue: Queue,
@@ -40,6 +42,16 @@ pub struct CallSettings {
 }
 
 impl State {
+    /// The tables as one organisation's; `pool` itself shows no organisation's rows.
+    pub fn of(&self, scope: &OrgScope) -> db::Pool {
+        self.pool.of(scope.organisation_id())
+    }
+
+    /// The tables of all organisations.
+    pub fn of_everyone(&self, _: SystemScope) -> db::Pool {
+        self.pool.of_everyone()
+    }
+
     pub fn now(&self) -> Timestamp {
         self.context.clock.now()
     }

@@ -45,9 +45,13 @@ impl Base {
         Pool::open(&self.url, SCHEMA, size).unwrap()
     }
 
+    pub fn is_postgres(&self) -> bool {
+        self.drop.is_some()
+    }
+
     /// A statement from outside the pool, in the service's schema.
     pub fn execute(&self, sql: &str) {
-        if self.drop.is_some() {
+        if self.is_postgres() {
             let mut c = PgConnection::establish(&self.url).unwrap();
             c.batch_execute(&format!("SET search_path TO {SCHEMA}; {sql}")).unwrap();
         } else {

@@ -90,15 +90,46 @@ async fn lost_sessions_are_replaced() {
 async fn a_session_lost_in_a_transaction_is_unavailable() {
     let base = Arc::new(Base::postgres());
     let pool = base.pool();
+    // Half of the transaction would be in the way of the next one.
+    base.execute("CREATE TABLE half (id integer PRIMARY KEY); GRANT ALL ON half TO callfairy_sample");
     let ends = Arc::clone(&base);
     let lost = pool
         .write(move |db| {
-            db.batch_execute("CREATE TABLE half (id integer)")?;
+            db.batch_execute("INSERT INTO half VALUES (1)")?;
             ends.terminate_sessions();
-            db.batch_execute("CREATE TABLE done (id integer)")?;
+            db.batch_execute("INSERT INTO half VALUES (2)")?;
             Ok::<_, Error>(())
         })
         .await;
     assert!(matches!(lost, Err(Error::Unavailable(_))), "{lost:?}");
-    pool.write(|db| Ok::<_, Error>(db.batch_execute("CREATE TABLE half (id integer)")?)).await.unwrap();
+    pool.write(|db| Ok::<_, Error>(db.batch_execute("INSERT INTO half VALUES (1)")?)).await.unwrap();
+}
+
+/// A server whose owner gives out users that may make roles, and no superuser.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ordinary_user_migrates_and_works() {
+    let base = Base::postgres();
+    let user = format!("user_{}", uuid::Uuid::now_v7().simple());
+    let schema = format!("sample_{}", uuid::Uuid::now_v7().simple());
+    base.execute(&format!(
+        "CREATE SCHEMA sample; CREATE ROLE {user} LOGIN CREATEROLE PASSWORD 'plain'; \
+         DO $$ BEGIN EXECUTE 'GRANT CREATE ON DATABASE ' || current_database() || ' TO {user}'; END $$",
+    ));
+    let (_, place) = base.url.split_once('@').unwrap();
+    let url = format!("postgres://{user}:plain@{place}");
+    for _ in 0..2 {
+        db::migrate(&url, &schema, &crate::base::MIGRATIONS).unwrap();
+    }
+    let pool = Pool::open(&url, &schema, 1).unwrap();
+    let write = |sql: &'static str| pool.write(move |db| Ok::<_, Error>(db.batch_execute(sql)?));
+    write("INSERT INTO leases VALUES ('a', 'b', now())").await.unwrap();
+    // It owns nothing, and does not decide what version the schema has.
+    for sql in ["DROP TABLE leases", "CREATE TABLE more (id integer)", "DELETE FROM __diesel_schema_migrations"] {
+        let refused = write(sql).await.unwrap_err().to_string();
+        assert!(refused.contains("must be owner") || refused.contains("permission denied"), "{sql}: {refused}");
+    }
+    drop(pool);
+    base.execute(&format!(
+        "DROP SCHEMA {schema} CASCADE; DROP OWNED BY {user}; DROP ROLE callfairy_{schema}; DROP ROLE {user}",
+    ));
 }

@@ -26,7 +26,7 @@ impl access::Assistants for Assistants {
         let scope = *call.scope();
         let mut rows = {
             let page = page.clone();
-            self.0.pool.read(move |db| -> Result<_> { Ok(assistants::page(db, &scope, &page)?) }).await?
+            self.0.of(&scope).read(move |db| -> Result<_> { Ok(assistants::page(db, &scope, &page)?) }).await?
         };
         let next_page_token = page.cut(&mut rows, |row| row.id.0);
         Ok(api::ListAssistantsResponse { assistants: rows.into_iter().map(to_api).collect(), next_page_token })
@@ -59,12 +59,12 @@ impl access::Assistants for Assistants {
                 Ok(to_api(row.clone()))
             })
         };
-        Ok(self.0.pool.write(create).await?)
+        Ok(self.0.of(&scope).write(create).await?)
     }
 
     async fn get_assistant(&self, call: Call<rpc::GetAssistant>) -> std::result::Result<api::Assistant, Problem> {
         let (scope, id) = (*call.scope(), call.request.id.id("id")?);
-        let row = self.0.pool.read(move |db| -> Result<_> { Ok(assistants::find(db, &scope, id)?) }).await?;
+        let row = self.0.of(&scope).read(move |db| -> Result<_> { Ok(assistants::find(db, &scope, id)?) }).await?;
         row.map(to_api).ok_or_else(Problem::not_found)
     }
 
@@ -85,7 +85,7 @@ impl access::Assistants for Assistants {
             }
             Ok(to_api(row))
         };
-        Ok(self.0.pool.write(update).await?)
+        Ok(self.0.of(&scope).write(update).await?)
     }
 
     async fn delete_assistant(&self, call: Call<rpc::DeleteAssistant>) -> std::result::Result<Empty, Problem> {
@@ -96,7 +96,7 @@ impl access::Assistants for Assistants {
             }
             assistants::delete(db, &scope, id)?.then_some(Empty {}).ok_or_else(|| Problem::not_found().into())
         };
-        Ok(self.0.pool.write(delete).await?)
+        Ok(self.0.of(&scope).write(delete).await?)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::pipeline::{claim, lookup, recording, send};
 use crate::state::State;
 use crate::store::call_events::Cause;
-use access::Call;
+use access::{Call, SystemScope};
 use callfairy_core::{OrganisationId, Problem};
 use db::Db;
 use proto::jobs;
@@ -19,20 +19,26 @@ pub struct CallJobs(pub State);
 impl access::CallJobs for CallJobs {
     async fn claim_call(&self, call: Call<rpc::ClaimCall>) -> std::result::Result<jobs::ClaimCallResponse, Problem> {
         let id: CallId = call.request.call_id.id("call_id")?;
-        let Some(scope) = self.0.pool.read(move |db| claim::organisation(db, id)).await? else {
+        let Some(scope) =
+            self.0.of_everyone(SystemScope::for_background_work()).read(move |db| claim::organisation(db, id)).await?
+        else {
             return Ok(jobs::ClaimCallResponse::default());
         };
         let active = self.0.organisations.is_active(scope.organisation_id()).await?;
         let (worker, settings) = (call.request.worker, self.0.calls.clone());
         let claim = move |db: &mut Db| claim::claim(db, &scope, id, &worker, active, &settings);
-        let claimed = self.0.pool.write(claim).await?;
+        let claimed = self.0.of(&scope).write(claim).await?;
         Ok(jobs::ClaimCallResponse { order: claimed.map(|claimed| self.order(claimed)) })
     }
 
     async fn begin_send(&self, call: Call<rpc::BeginSend>) -> std::result::Result<Empty, Problem> {
         let id: AttemptId = call.request.attempt_id.id("attempt_id")?;
         let (epoch, settings) = (call.request.epoch, self.0.calls.clone());
-        let begun = self.0.pool.write(move |db| send::begin(db, id, epoch, &settings)).await?;
+        let begun = self
+            .0
+            .of_everyone(SystemScope::for_background_work())
+            .write(move |db| send::begin(db, id, epoch, &settings))
+            .await?;
         begun.then_some(Empty {}).ok_or_else(|| Problem::conflict("the claim is no longer yours"))
     }
 
@@ -40,20 +46,30 @@ impl access::CallJobs for CallJobs {
         let id: AttemptId = call.request.attempt_id.id("attempt_id")?;
         let dice = rand::random::<f64>();
         let (request, settings) = (call.request, self.0.calls.clone());
-        self.0.pool.write(move |db| send::report(db, id, &request, dice, &settings)).await?;
+        self.0
+            .of_everyone(SystemScope::for_background_work())
+            .write(move |db| send::report(db, id, &request, dice, &settings))
+            .await?;
         Ok(Empty {})
     }
 
     async fn release_call(&self, call: Call<rpc::ReleaseCall>) -> std::result::Result<Empty, Problem> {
         let id: AttemptId = call.request.attempt_id.id("attempt_id")?;
         let epoch = call.request.epoch;
-        self.0.pool.write(move |db| send::release(db, id, epoch, Cause::ClaimReleased)).await?;
+        self.0
+            .of_everyone(SystemScope::for_background_work())
+            .write(move |db| send::release(db, id, epoch, Cause::ClaimReleased))
+            .await?;
         Ok(Empty {})
     }
 
     async fn get_lookup(&self, call: Call<rpc::GetLookup>) -> std::result::Result<jobs::GetLookupResponse, Problem> {
         let id: CallId = call.request.call_id.id("call_id")?;
-        let found = self.0.pool.write(move |db| -> Result<_> { lookup::find(db, id) }).await?;
+        let found = self
+            .0
+            .of_everyone(SystemScope::for_background_work())
+            .write(move |db| -> Result<_> { lookup::find(db, id) })
+            .await?;
         let lookup = found.map(|(call, attempt)| jobs::Lookup {
             attempt_id: attempt.id.to_string(),
             provider_call_id: attempt.provider_call_id.unwrap_or_default(),
@@ -66,7 +82,10 @@ impl access::CallJobs for CallJobs {
     async fn report_lookup(&self, call: Call<rpc::ReportLookup>) -> std::result::Result<Empty, Problem> {
         let id: AttemptId = call.request.attempt_id.id("attempt_id")?;
         let (report, settings) = (call.request.report, self.0.calls.clone());
-        self.0.pool.write(move |db| lookup::answer(db, id, report.as_ref(), &settings)).await?;
+        self.0
+            .of_everyone(SystemScope::for_background_work())
+            .write(move |db| lookup::answer(db, id, report.as_ref(), &settings))
+            .await?;
         Ok(Empty {})
     }
 
@@ -75,7 +94,8 @@ impl access::CallJobs for CallJobs {
         call: Call<rpc::GetRecordingJob>,
     ) -> std::result::Result<jobs::GetRecordingJobResponse, Problem> {
         let id: CallId = call.request.call_id.id("call_id")?;
-        let found = self.0.pool.write(move |db| recording::find(db, id)).await?;
+        let found =
+            self.0.of_everyone(SystemScope::for_background_work()).write(move |db| recording::find(db, id)).await?;
         let job = found.map(|call| jobs::GetRecordingJobResponse {
             key: recording::key(call.organisation_id.0, id),
             recording_url: call.recording_source.unwrap_or_default(),
@@ -93,7 +113,7 @@ impl access::CallJobs for CallJobs {
                 recording::lost(db, id)
             }
         };
-        self.0.pool.write(write).await?;
+        self.0.of_everyone(SystemScope::for_background_work()).write(write).await?;
         Ok(Empty {})
     }
 }

@@ -48,7 +48,7 @@ impl access::Calls for Calls {
                 Ok(to_api(row, false))
             })
         };
-        Ok(self.0.pool.write(create).await?)
+        Ok(self.0.of(&scope).write(create).await?)
     }
 
     async fn list_calls(&self, call: Call<rpc::ListCalls>) -> std::result::Result<api::ListCallsResponse, Problem> {
@@ -82,7 +82,7 @@ impl access::Calls for Calls {
             calls::find(db, &scope, id)?.ok_or_else(|| Error::from(Problem::not_found()))?;
             Ok(call_events::page(db, &scope, id, &of)?)
         };
-        let mut rows = self.0.pool.read(read).await?;
+        let mut rows = self.0.of(&scope).read(read).await?;
         let next_page_token = page.cut(&mut rows, |row| row.id.0);
         Ok(api::ListCallEventsResponse { events: rows.into_iter().map(event_to_api).collect(), next_page_token })
     }
@@ -124,7 +124,7 @@ impl access::Calls for Calls {
 
 impl Calls {
     async fn find(&self, scope: OrgScope, id: CallId) -> std::result::Result<CallRow, Problem> {
-        let row = self.0.pool.read(move |db| -> Result<_> { Ok(calls::find(db, &scope, id)?) }).await?;
+        let row = self.0.of(&scope).read(move |db| -> Result<_> { Ok(calls::find(db, &scope, id)?) }).await?;
         row.ok_or_else(Problem::not_found)
     }
 }
@@ -139,7 +139,7 @@ pub async fn list(
 ) -> std::result::Result<api::ListCallsResponse, Problem> {
     let of = page.clone();
     let read = move |db: &mut Db| -> Result<_> { Ok(calls::page(db, &scope, &filter, &of)?) };
-    let mut rows = state.pool.read(read).await?;
+    let mut rows = state.of(&scope).read(read).await?;
     let next_page_token = page.cut(&mut rows, |row| row.id.0);
     Ok(api::ListCallsResponse {
         calls: rows.into_iter().map(|r| to_api(r, with_transcripts)).collect(),

@@ -30,7 +30,7 @@ impl access::Campaigns for Campaigns {
         let (scope, status) = (*call.scope(), CampaignStatus::from_api(call.request.status()));
         let of = page.clone();
         let read = move |db: &mut Db| -> Result<_> { Ok(campaigns::page(db, &scope, status, &of)?) };
-        let mut rows = self.0.pool.read(read).await?;
+        let mut rows = self.0.of(&scope).read(read).await?;
         let next_page_token = page.cut(&mut rows, |row| row.id.0);
         Ok(api::ListCampaignsResponse { campaigns: rows.iter().map(to_api).collect(), next_page_token })
     }
@@ -89,12 +89,12 @@ impl access::Campaigns for Campaigns {
                 Ok(to_api(&row))
             })
         };
-        Ok(self.0.pool.write(create).await?)
+        Ok(self.0.of(&scope).write(create).await?)
     }
 
     async fn get_campaign(&self, call: Call<rpc::GetCampaign>) -> std::result::Result<api::Campaign, Problem> {
         let (scope, id) = (*call.scope(), call.request.id.id("id")?);
-        let row = self.0.pool.read(move |db| -> Result<_> { Ok(campaigns::find(db, &scope, id)?) }).await?;
+        let row = self.0.of(&scope).read(move |db| -> Result<_> { Ok(campaigns::find(db, &scope, id)?) }).await?;
         row.as_ref().map(to_api).ok_or_else(Problem::not_found)
     }
 
@@ -153,7 +153,7 @@ impl access::Campaigns for Campaigns {
         call: Call<rpc::ListCampaignCalls>,
     ) -> std::result::Result<api::ListCallsResponse, Problem> {
         let (scope, id): (_, CampaignId) = (*call.scope(), call.request.id.id("id")?);
-        let found = self.0.pool.read(move |db| -> Result<_> { Ok(campaigns::status(db, &scope, id)?) }).await?;
+        let found = self.0.of(&scope).read(move |db| -> Result<_> { Ok(campaigns::status(db, &scope, id)?) }).await?;
         found.ok_or_else(Problem::not_found)?;
         let status = CallStatus::from_api(call.request.status());
         let filter = Filter { campaign: Some(id), status, ..Filter::default() };
@@ -182,7 +182,7 @@ impl Campaigns {
             }
             Ok(to_api(&row))
         };
-        Ok(self.0.pool.write(write).await?)
+        Ok(self.0.of(&scope).write(write).await?)
     }
 }
 

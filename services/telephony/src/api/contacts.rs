@@ -35,7 +35,7 @@ impl access::Contacts for Contacts {
             let order = order.clone();
             move |db: &mut db::Db| -> Result<_> { Ok(contacts::page(db, &scope, &filter, &order)?) }
         };
-        let mut rows = self.0.pool.read(read).await?;
+        let mut rows = self.0.of(&scope).read(read).await?;
         let next_page_token = match order {
             Order::Newest(page) => page.cut(&mut rows, |row| row.id.0),
             Order::Name(page) => page.cut(&mut rows, |row| (row.sort_name.clone(), row.id.0)),
@@ -52,12 +52,12 @@ impl access::Contacts for Contacts {
                 Ok(to_api(row.clone()))
             })
         };
-        Ok(self.0.pool.write(create).await?)
+        Ok(self.0.of(&scope).write(create).await?)
     }
 
     async fn get_contact(&self, call: Call<rpc::GetContact>) -> std::result::Result<api::Contact, Problem> {
         let (scope, id) = (*call.scope(), call.request.id.id("id")?);
-        let row = self.0.pool.read(move |db| -> Result<_> { Ok(contacts::find(db, &scope, id)?) }).await?;
+        let row = self.0.of(&scope).read(move |db| -> Result<_> { Ok(contacts::find(db, &scope, id)?) }).await?;
         row.map(to_api).ok_or_else(Problem::not_found)
     }
 }

@@ -76,13 +76,13 @@ impl access::Events for Events {
         let resumed = Position::parse(&call.request.last_event_id);
         let mut position = match resumed {
             Some(position) => position,
-            None => state.pool.read(|db| -> Result<_> { Ok(stream::end(db)?) }).await?,
+            None => state.of(&scope).read(|db| -> Result<_> { Ok(stream::end(db)?) }).await?,
         };
         Ok(Box::pin(try_stream! {
             let _counted = counted;
             loop {
                 let read = move |db: &mut Db| news(db, &scope, position, with_transcripts);
-                let events = state.pool.read(read).await?;
+                let events = state.of(&scope).read(read).await?;
                 let more = events.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
                 for (at, event) in events {
                     position = at;

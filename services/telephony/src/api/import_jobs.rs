@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::pipeline::import::{self, Batch, FailedRow};
 use crate::state::State;
 use crate::store::imports::{self, ImportRow};
-use access::{Call, StreamCall};
+use access::{Call, StreamCall, SystemScope};
 use callfairy_core::Problem;
 use futures_util::StreamExt;
 use proto::jobs as api;
@@ -26,7 +26,11 @@ impl access::ImportJobs for ImportJobs {
     ) -> std::result::Result<api::ClaimImportResponse, Problem> {
         let (id, now) = (call.request.import_id.id("import_id")?, self.0.now());
         let (worker, lease) = (call.request.worker, self.0.calls.lease);
-        let claimed = self.0.pool.write(move |db| import::claim(db, id, &worker, lease, now)).await?;
+        let claimed = self
+            .0
+            .of_everyone(SystemScope::for_background_work())
+            .write(move |db| import::claim(db, id, &worker, lease, now))
+            .await?;
         Ok(api::ClaimImportResponse { order: claimed.map(order) })
     }
 
@@ -34,7 +38,11 @@ impl access::ImportJobs for ImportJobs {
         let StreamCall { call, mut rest } = call;
         let first = call.request;
         let id = first.import_id.id("import_id")?;
-        let row = self.0.pool.read(move |db| -> Result<_> { Ok(imports::find_for_work(db, id)?) }).await?;
+        let row = self
+            .0
+            .of_everyone(SystemScope::for_background_work())
+            .read(move |db| -> Result<_> { Ok(imports::find_for_work(db, id)?) })
+            .await?;
         let reading = Arc::new(row.map(reading).ok_or_else(Problem::not_found)?);
         self.take(id, &reading, first).await?;
         while let Some(batch) = rest.next().await.transpose()? {
@@ -50,7 +58,7 @@ impl access::ImportJobs for ImportJobs {
     async fn fail_import(&self, call: Call<rpc::FailImport>) -> std::result::Result<Empty, Problem> {
         let (id, now, request) = (call.request.import_id.id("import_id")?, self.0.now(), call.request);
         let fail = move |db: &mut db::Db| import::fail(db, id, request.epoch, &request.reason, now);
-        Ok(self.0.pool.write(fail).await.map(|()| Empty {})?)
+        Ok(self.0.of_everyone(SystemScope::for_background_work()).write(fail).await.map(|()| Empty {})?)
     }
 }
 
@@ -68,7 +76,11 @@ impl ImportJobs {
             Problem::internal()
         })??;
         let (lease, now) = (self.0.calls.lease, self.0.now());
-        Ok(self.0.pool.write(move |db| import::take(db, id, &read, lease, now)).await?)
+        Ok(self
+            .0
+            .of_everyone(SystemScope::for_background_work())
+            .write(move |db| import::take(db, id, &read, lease, now))
+            .await?)
     }
 }
 

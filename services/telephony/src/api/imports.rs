@@ -29,7 +29,7 @@ impl access::Imports for Imports {
         let scope = *call.scope();
         let mut rows = {
             let page = page.clone();
-            self.0.pool.read(move |db| -> Result<_> { Ok(imports::page(db, &scope, &page)?) }).await?
+            self.0.of(&scope).read(move |db| -> Result<_> { Ok(imports::page(db, &scope, &page)?) }).await?
         };
         let next_page_token = page.cut(&mut rows, |row| row.id.0);
         Ok(api::ListImportsResponse { imports: rows.into_iter().map(to_api).collect(), next_page_token })
@@ -37,7 +37,7 @@ impl access::Imports for Imports {
 
     async fn get_import(&self, call: Call<rpc::GetImport>) -> std::result::Result<api::Import, Problem> {
         let (scope, id) = (*call.scope(), call.request.id.id("id")?);
-        let row = self.0.pool.read(move |db| -> Result<_> { Ok(imports::find(db, &scope, id)?) }).await?;
+        let row = self.0.of(&scope).read(move |db| -> Result<_> { Ok(imports::find(db, &scope, id)?) }).await?;
         row.map(to_api).ok_or_else(Problem::not_found)
     }
 
@@ -46,14 +46,14 @@ impl access::Imports for Imports {
         call: Call<rpc::DownloadImportErrors>,
     ) -> std::result::Result<Replies<Download>, Problem> {
         let (scope, id) = (*call.scope(), call.request.id.id("id")?);
-        let row = self.0.pool.read(move |db| -> Result<_> { Ok(imports::find(db, &scope, id)?) }).await?;
+        let row = self.0.of(&scope).read(move |db| -> Result<_> { Ok(imports::find(db, &scope, id)?) }).await?;
         let row = row.ok_or_else(Problem::not_found)?;
-        Ok(import_errors::download(self.0.pool.clone(), scope, row))
+        Ok(import_errors::download(self.0.of(&scope), scope, row))
     }
 
     async fn cancel_import(&self, call: Call<rpc::CancelImport>) -> std::result::Result<api::Import, Problem> {
         let (scope, id, now) = (*call.scope(), call.request.id.id("id")?, self.0.now());
-        Ok(self.0.pool.write(move |db| import::cancel(db, &scope, id, now)).await.map(to_api)?)
+        Ok(self.0.of(&scope).write(move |db| import::cancel(db, &scope, id, now)).await.map(to_api)?)
     }
 }
 

@@ -86,7 +86,7 @@ pub async fn create(state: &State, call: StreamCall<rpc::CreateImport>) -> Resul
 }
 
 async fn order(state: State, once: OnceKey, row: ImportRow) -> Result<api::Import, Problem> {
-    let (id, key, now) = (row.id.0, row.storage_key.clone(), row.created_at.0);
+    let (id, organisation, key, now) = (row.id.0, row.organisation_id.0, row.storage_key.clone(), row.created_at.0);
     let write = move |db: &mut db::Db| {
         idempotency::answer(db, &once, now, |db| -> crate::error::Result<_> {
             let row = ImportRow { rung_at: Sql(db.now()?), ..row.clone() };
@@ -96,7 +96,7 @@ async fn order(state: State, once: OnceKey, row: ImportRow) -> Result<api::Impor
             Ok(to_api(row))
         })
     };
-    let ordered: Result<api::Import, Error> = state.pool.write(write).await;
+    let ordered: Result<api::Import, Error> = state.pool.of(organisation).write(write).await;
     // A repeated request is answered with the import of the first, and its file is the one that is read.
     if !matches!(&ordered, Ok(import) if import.id == id.to_string())
         && let Err(error) = state.storage.delete(&key).await

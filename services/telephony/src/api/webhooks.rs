@@ -39,7 +39,7 @@ impl access::ProviderWebhooks for ProviderWebhooks {
         let key: [u8; 32] = key.finalize().into();
         let poll = self.0.calls.poll;
         let write = move |db: &mut Db| take(db, organisation, &key, &event, poll);
-        self.0.pool.write(write).await?;
+        self.0.pool.of(organisation).write(write).await?;
         Ok(Detail { detail: "received".into() })
     }
 }

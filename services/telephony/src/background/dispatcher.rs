@@ -59,10 +59,13 @@ async fn round(state: &State, holder: &str) -> Result<bool> {
     if !leads {
         return Ok(false);
     }
-    let open = state.pool.read(|db| -> Result<_> { Ok(campaigns::open(db, MAX_CAMPAIGNS)?) }).await?;
+    let open = state
+        .of_everyone(SystemScope::for_background_work())
+        .read(|db| -> Result<_> { Ok(campaigns::open(db, MAX_CAMPAIGNS)?) })
+        .await?;
     for (organisation, id) in open {
         let scope = SystemScope::for_background_work().organisation(organisation);
-        if let Err(error) = state.pool.write(move |db| tend(db, &scope, id)).await {
+        if let Err(error) = state.of(&scope).write(move |db| tend(db, &scope, id)).await {
             // The others go on.
             tracing::warn!(%error, campaign = %id, "a campaign cannot be tended, and will be tried again");
         }

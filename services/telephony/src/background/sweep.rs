@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::pipeline::{jobs, lapse};
 use crate::state::State;
 use crate::store::{attempts, calls, imports};
+use access::SystemScope;
 use db::{Db, outbox};
 use runtime::Shutdown;
 use std::time::Duration;
@@ -37,14 +38,19 @@ pub async fn run(state: State, shutdown: Shutdown) -> Result<()> {
 
 /// One round.
 pub async fn sweep(state: &State) -> Result<()> {
-    let lapsed = state.pool.read(|db| -> Result<_> { Ok(attempts::lapsed(db, BATCH)?) }).await?;
+    let lapsed = state
+        .of_everyone(SystemScope::for_background_work())
+        .read(|db| -> Result<_> { Ok(attempts::lapsed(db, BATCH)?) })
+        .await?;
     for id in lapsed {
-        if let Err(error) = state.pool.write(move |db| lapse::lapse(db, id)).await {
+        if let Err(error) =
+            state.of_everyone(SystemScope::for_background_work()).write(move |db| lapse::lapse(db, id)).await
+        {
             // The others go on.
             tracing::warn!(%error, attempt = %id, "a claim that ran out cannot be ended, and will be tried again");
         }
     }
-    let rung = state.pool.write(ring).await?;
+    let rung = state.of_everyone(SystemScope::for_background_work()).write(ring).await?;
     if rung > 0 {
         tracing::info!(rung, "rang again for what was not heard of");
     }

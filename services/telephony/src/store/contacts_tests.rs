@@ -38,7 +38,7 @@ async fn a_selection_is_walked_in_chunks_and_never_leaves_its_organisation() {
     for database in Database::both("telephony") {
         let url = database.url().to_owned();
         tokio::task::spawn_blocking(move || db::migrate(&url, "telephony", &MIGRATIONS)).await.unwrap().unwrap();
-        let pool = db::Pool::open(database.url(), "telephony", 2).unwrap();
+        let pool = db::Pool::open(database.url(), "telephony", 2).unwrap().of_everyone();
         let test = |db: &mut Db| -> Result<(), db::Error> {
             let (ours, theirs) = (scope(), scope());
             let rows: Vec<ContactRow> =

@@ -12,4 +12,5 @@ mod import_refusals;
 mod imports;
 mod live;
 mod pipeline;
+mod tenants;
 mod world;

@@ -5,6 +5,7 @@ mod sequences;
 mod webhooks;
 
 pub use desk::*;
+pub use webhooks::opt_out;
 
 use crate::world::{DEADLINE, World, code, nobody};
 use callfairy_core::ErrorCode;

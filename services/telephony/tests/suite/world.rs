@@ -41,7 +41,7 @@ pub struct World {
     shutdown: Shutdown,
     served: JoinHandle<Result<(), BoxError>>,
     data: TempDir,
-    _database: Database,
+    database: Database,
 }
 
 impl World {
@@ -92,7 +92,7 @@ impl World {
             context: context("worker"),
             queue,
             storage: Storage::open(&settings.storage_url).unwrap(),
-            pool: db::Pool::open(database.url(), "telephony", 2).unwrap(),
+            pool: db::Pool::open(database.url(), "telephony", 2).unwrap().of_everyone(),
             tenancy,
             settings,
             over_tcp,
@@ -100,7 +100,7 @@ impl World {
             shutdown,
             served,
             data,
-            _database: database,
+            database,
         };
         testkit::eventually("telephony answers", DEADLINE, async || {
             let request = proto::jobs::ClaimImportRequest { import_id: nobody(), ..Default::default() };
@@ -114,6 +114,10 @@ impl World {
     pub async fn end(self) {
         self.shutdown.begin();
         self.served.await.unwrap().unwrap();
+    }
+
+    pub fn database_url(&self) -> &str {
+        self.database.url()
     }
 
     /// Another telephony on the same tables, which nobody calls, until `done`.

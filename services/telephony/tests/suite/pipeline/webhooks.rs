@@ -34,6 +34,13 @@ async fn post(world: &World, order: &CallOrder, body: &Value) -> Result<(), Prob
     world.telephony.unary::<ReceiveBlandWebhook>(&access::Meta::default(), request).await.map(|_| ())
 }
 
+/// The called party does not want to be called again.
+pub async fn opt_out(world: &World, order: &CallOrder) {
+    let mut body = completed(order);
+    body["disposition_tag"] = "DO_NOT_CONTACT".into();
+    post(world, order, &body).await.unwrap();
+}
+
 async fn a_webhook_comes_before_the_workers_report(world: &World) {
     let desk = Desk::new(world);
     let call = desk.create("+442079460018").await;
@@ -134,9 +141,9 @@ async fn a_report_does_not_hold_the_pace_while_it_waits(world: &World) {
     let reported = async { post(world, &order, &completed(&order)).await };
     let meanwhile = async {
         testkit::eventually("the report waits for the campaign", DEADLINE, async || {
-            let sql =
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-                AND query LIKE 'UPDATE%campaigns%'";
+            // The first in the row's queue holds its place while it waits for the holder's end.
+            let sql = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+                WHERE datname = current_database() AND locktype = 'tuple' AND relation = 'campaigns'::regclass";
             (number(world, sql).await > 0).then_some(())
         })
         .await;
