@@ -1,6 +1,7 @@
 //! What people do with the platform, through its public doors: REST over real sockets, real processes, both stacks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod access;
 mod bad_input;
 mod first_campaign;
 mod isolation;

@@ -5,14 +5,20 @@ mod layout;
 pub use layout::{Layout, Program};
 
 use crate::{Client, Database, Process, eventually};
+use access::{InternalKey, ServiceIdentity};
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use callfairy_core::SystemClock;
 use layout::{Addresses, Shared};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tonic::transport::Endpoint;
 
 /// How long migrations may take.
 const MIGRATE_LIMIT: Duration = Duration::from_mins(1);
@@ -152,6 +158,18 @@ impl Platform {
     /// Where a service's gRPC server is: `http://<address>`.
     pub fn grpc_url(&self, service: Program) -> Option<String> {
         self.addresses.grpc(service).map(|address| format!("http://{address}"))
+    }
+
+    /// The RPCs of a service, past the gateway.
+    pub fn service_client(&self, service: Program) -> Option<access::Client> {
+        let endpoint = Endpoint::from_shared(self.grpc_url(service)?).ok()?;
+        Some(access::Client::wire(endpoint))
+    }
+
+    /// What the service named `name` proves itself with.
+    pub fn service_identity(&self, name: &str) -> ServiceIdentity {
+        let key = BASE64_STANDARD.decode(layout::INTERNAL_KEY).unwrap_or_default();
+        ServiceIdentity::new(name, InternalKey::new(&key, []), Arc::new(SystemClock))
     }
 
     /// A client as nobody.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// A real key's form; what is encrypted with it is thrown away.
 const MASTER_KEY: &str = "bWFzdGVyIGtleSBvZiBhIHRlc3QgcGxhdGZvcm0gMDE=";
-const INTERNAL_KEY: &str = "aW50ZXJuYWwga2V5IG9mIGEgdGVzdCBwbGF0Zm9ybSA=";
+pub(super) const INTERNAL_KEY: &str = "aW50ZXJuYWwga2V5IG9mIGEgdGVzdCBwbGF0Zm9ybSA=";
 pub(super) const BLAND_API_KEY: &str = "sk-test-platform";
 pub(super) const BLAND_WEBHOOK_SECRET: &str = "webhook-secret-of-a-test-platform";
 pub(super) const SUPERADMIN_EMAIL: &str = "root@platform.example";
