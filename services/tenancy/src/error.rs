@@ -9,6 +9,8 @@ pub enum Error {
     /// What the caller is told as it stands.
     #[error(transparent)]
     Problem(#[from] Problem),
+    #[error("the system gives no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,6 +26,10 @@ impl From<Error> for Problem {
         match error {
             Error::Db(error) => error.into(),
             Error::Problem(problem) => problem,
+            Error::Randomness(_) => {
+                tracing::error!(%error, "cannot answer");
+                Self::internal()
+            }
         }
     }
 }

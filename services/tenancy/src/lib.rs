@@ -1,8 +1,9 @@
 //! The tenants of the platform, and the authority on who may do what in them.
 //!
-//! Owns: organisations; the facts that auth (accounts) and agent (assignments) report; what follows from them, as the
-//! rules in `domain/access.rs` say. Refuses: to be the source of a fact. Whether an account is active is auth's to
-//! say, who is whose agent is agent's; both report each change with a version, and an older one changes nothing here.
+//! Owns: organisations, their members and API keys; what superadmins grant to users directly; the facts that auth
+//! (accounts) and agent (assignments) report; what follows from all that, as the rules in `domain/access.rs` say.
+//! Refuses: to be the source of those facts. Whether an account is active is auth's to say, who is whose agent is
+//! agent's; both report each change with a version, and an older one changes nothing here.
 //!
 //! Deactivating an organisation ends everybody's access to it but the superadmins'. Its agent's assignment stands
 //! until it is revoked where it was made.
@@ -71,12 +72,15 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let services = Services::new(guard)
         .organisations(api::Organisations(state.clone()))
         .access(api::Access(state.clone()))
+        .grants(api::Grants(state.clone()))
+        .members(api::Members(state.clone()))
+        .api_keys(api::ApiKeys(state.clone()))
         .authority(api::Authority(state));
 
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.spawn(
         "tenancy's purge",
-        db::purge::run(pool.clone(), context.clock.clone(), shutdown.token(), [db::idempotency::purge as _]),
+        db::purge::run(pool.clone(), context.clock.clone(), shutdown.token(), store::OLD_ROWS),
     );
     if let Some(address) = ops_addr {
         let ops = TcpListener::bind(address).await?;

@@ -2,7 +2,7 @@
 
 use super::Access;
 use crate::Result;
-use crate::domain::access::{on_platform, role};
+use crate::domain::access::on_platform;
 use crate::store::snapshots;
 use access::{Call, Relation};
 use callfairy_core::Problem;
@@ -24,18 +24,18 @@ impl access::Access for Access {
     async fn get_my_access(&self, call: Call<rpc::GetMyAccess>) -> Result<MyAccess, Problem> {
         let user = call.user()?.id;
         let my_access = move |db: &mut db::Db| -> Result<_> {
-            let user = snapshots::facts(db, user)?;
-            let is_superadmin = on_platform(&user).is_superadmin;
-            let organisations = snapshots::related(db, &user)?.into_iter().map(|(row, snapshot)| OrganisationAccess {
-                organisation_id: row.id.to_string(),
-                name: row.name,
-                relation: relation(snapshot.relation).into(),
-                permissions: snapshot.permissions.iter().map(Into::into).collect(),
-            });
+            let facts = snapshots::facts(db, user)?;
+            let organisations =
+                snapshots::related(db, user, &facts)?.into_iter().map(|(row, snapshot)| OrganisationAccess {
+                    organisation_id: row.id.to_string(),
+                    name: row.name,
+                    relation: relation(snapshot.relation).into(),
+                    permissions: snapshot.permissions.iter().map(Into::into).collect(),
+                });
             Ok(MyAccess {
-                role: role(is_superadmin, user.assignment.is_some()).into(),
+                role: facts.role().into(),
                 organisations: organisations.collect(),
-                is_superadmin,
+                is_superadmin: on_platform(&facts).is_superadmin,
             })
         };
         Ok(self.0.pool.read(my_access).await?)

@@ -2,8 +2,8 @@
 
 use super::Authority;
 use super::access::relation;
-use crate::domain::access::role;
-use crate::store::{accounts, assignments, snapshots};
+use crate::domain::email;
+use crate::store::{accounts, assignments, invitations, snapshots};
 use crate::{Error, Result};
 use access::{Call, PermissionSet};
 use callfairy_core::{Problem, User, UserId};
@@ -18,12 +18,21 @@ impl access::Authority for Authority {
         let row = accounts::AccountRow {
             user_id: Sql(super::id("user_id", &fact.user_id)?),
             version: fact.version,
+            folded_email: email::fold(&fact.email),
             email: fact.email,
             name: fact.name,
             is_active: fact.is_active,
             is_superadmin: fact.is_superadmin,
         };
-        self.0.pool.write(move |db| Ok::<_, Error>(accounts::report(db, &row)?)).await?;
+        let now = self.0.clock.now();
+        let report = move |db: &mut Db| -> Result<()> {
+            invitations::lock(db, &row.folded_email)?;
+            if accounts::report(db, &row)? && row.is_active {
+                invitations::accept(db, row.user_id.0, &row.folded_email, now)?;
+            }
+            Ok(())
+        };
+        self.0.pool.write(report).await?;
         Ok(Empty {})
     }
 
@@ -62,11 +71,9 @@ impl access::Authority for Authority {
     async fn get_roles(&self, call: Call<rpc::GetRoles>) -> Result<GetRolesResponse, Problem> {
         let users: Vec<UserId> = super::ids::<User>("user_ids", &call.request.user_ids)?;
         let roles = move |db: &mut Db| -> Result<_> {
-            let agents = assignments::agents_among(db, &users)?;
-            let roles = accounts::superadmins(db, &users)?.into_iter().map(|(user, is_superadmin)| UserRole {
-                user_id: user.to_string(),
-                role: role(is_superadmin, agents.contains(&user)).into(),
-            });
+            let facts = snapshots::facts_of(db, &users)?;
+            let known = facts.into_iter().filter(|(_, facts)| facts.account.is_some());
+            let roles = known.map(|(user, facts)| UserRole { user_id: user.to_string(), role: facts.role().into() });
             Ok(GetRolesResponse { roles: roles.collect() })
         };
         Ok(self.0.pool.read(roles).await?)

@@ -1,7 +1,10 @@
 //! The RPCs: one RPC, one function.
 
 mod access;
+mod api_keys;
 mod authority;
+mod grants;
+mod members;
 mod organisations;
 
 use callfairy_core::{Clock, Id, Problem};
@@ -17,6 +20,9 @@ pub struct State {
 
 pub struct Organisations(pub State);
 pub struct Access(pub State);
+pub struct Grants(pub State);
+pub struct Members(pub State);
+pub struct ApiKeys(pub State);
 pub struct Authority(pub State);
 
 /// An id of a request; the contract's rules have seen that it is one.

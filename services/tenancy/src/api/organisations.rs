@@ -4,7 +4,7 @@ use super::Organisations;
 use crate::domain::access::in_organisation;
 use crate::store::assignments::{self, Agent};
 use crate::store::organisations::{self as store, OrganisationPatch, OrganisationRow};
-use crate::store::snapshots;
+use crate::store::{members, snapshots};
 use crate::{Error, Result};
 use access::{Call, OrgScope};
 use callfairy_core::{ErrorCode, OrganisationId, Page, Problem, Timestamp};
@@ -25,16 +25,15 @@ impl access::Organisations for Organisations {
         let page = Page::parse(call.request.page_size, &call.request.page_token)?;
         let search = call.request.search;
         let list = move |db: &mut Db| -> Result<_> {
-            let user = snapshots::facts(db, user)?;
-            let visible = snapshots::visible(db, &user)?;
-            let mut rows = store::page(db, &visible, &search, &page)?;
+            let facts = snapshots::facts(db, user)?;
+            let mut rows = store::page(db, snapshots::visible(user, &facts), &search, &page)?;
             let next_page_token = page.cut(&mut rows, OrganisationRow::page_key);
             let ids: Vec<_> = rows.iter().map(|row| row.id.0).collect();
-            let mut agents = assignments::agents_of(db, &ids)?;
+            let (mut agents, joined) = (assignments::agents_of(db, &ids)?, members::joined_among(db, user, &ids)?);
             let organisations = rows.into_iter().map(|row| {
                 let agent = agents.remove(&row.id.0);
-                let can_manage = in_organisation(&user, Some(row.standing())).permissions.contains(ManageOrganisation);
-                message(row, agent, can_manage)
+                let snapshot = in_organisation(&facts, Some(row.standing()), joined.contains(&row.id.0));
+                message(row, agent, snapshot.permissions.contains(ManageOrganisation))
             });
             Ok(ListOrganisationsResponse { organisations: organisations.collect(), next_page_token })
         };

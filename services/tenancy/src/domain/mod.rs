@@ -1,3 +1,7 @@
 //! Pure rules: no database, no network, no clock.
 
 pub mod access;
+pub mod api_key;
+pub mod email;
+pub mod explanation;
+pub mod grants;

@@ -10,7 +10,7 @@ use access::PermissionSet;
 use callfairy_core::{Id, OrganisationId, UserId};
 use db::{Db, Sql, on};
 use diesel::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Names the ids of assignments, which agent gives.
 #[derive(Debug)]
@@ -68,26 +68,16 @@ fn counting() -> _ {
     assignments::table.filter(assignments::is_active).filter(diesel::dsl::not(diesel::dsl::exists(newer)))
 }
 
-/// The assignment of a user, if the user is an agent.
-pub fn of_user(db: &mut Db, user: UserId) -> QueryResult<Option<Assignment>> {
-    let found: Option<(OrganisationId, i64)> = on!(db, |c| counting()
-        .filter(assignments::user_id.eq(Sql(user)))
-        .select((assignments::organisation_id, assignments::permissions))
-        .first(c)
-        .optional())?;
-    Ok(found.map(|(organisation_id, bits)| Assignment {
-        organisation_id,
-        permissions: PermissionSet::from_bits(bits.cast_unsigned()),
-    }))
-}
-
-/// Those of the users who are agents.
-pub fn agents_among(db: &mut Db, users: &[UserId]) -> QueryResult<HashSet<UserId>> {
-    let rows: Vec<UserId> = on!(db, |c| counting()
+/// The assignments of those of the users who are agents.
+pub fn of_users(db: &mut Db, users: &[UserId]) -> QueryResult<HashMap<UserId, Assignment>> {
+    let rows: Vec<(UserId, OrganisationId, i64)> = on!(db, |c| counting()
         .filter(assignments::user_id.eq_any(users.iter().copied().map(Sql)))
-        .select(assignments::user_id)
+        .select((assignments::user_id, assignments::organisation_id, assignments::permissions))
         .load(c))?;
-    Ok(rows.into_iter().collect())
+    let assignment = |(user, organisation_id, bits): (UserId, OrganisationId, i64)| {
+        (user, Assignment { organisation_id, permissions: PermissionSet::from_bits(bits.cast_unsigned()) })
+    };
+    Ok(rows.into_iter().map(assignment).collect())
 }
 
 /// The agents of the organisations that have one.

@@ -2,7 +2,30 @@
 //! of one organisation's data takes its `OrgScope`.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod assignments;
+pub mod grants;
+pub mod invitations;
+pub mod members;
 pub mod organisations;
 pub mod schema;
 pub mod snapshots;
+
+use db::purge::Purge;
+use db::{Db, idempotency};
+use diesel::prelude::*;
+
+pub const OLD_ROWS: [Purge; 2] = [idempotency::purge, invitations::purge];
+
+/// Until the transaction ends, no other one gets past this for the same `what`. SQLite has one writer anyway.
+pub fn one_at_a_time(db: &mut Db, what: &str) -> QueryResult<()> {
+    match db {
+        Db::Postgres(c) => {
+            diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('callfairy tenancy: ' || $1, 0))")
+                .bind::<diesel::sql_types::Text, _>(what)
+                .execute(c)?;
+        }
+        Db::Sqlite(_) => {}
+    }
+    Ok(())
+}

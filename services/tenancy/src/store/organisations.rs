@@ -1,9 +1,9 @@
 //! Organisations.
 
-use super::schema::organisations;
+use super::schema::{members, organisations};
 use crate::domain::access::Organisation;
 use access::OrgScope;
-use callfairy_core::{OrganisationId, Page, Timestamp};
+use callfairy_core::{OrganisationId, Page, Timestamp, UserId};
 use db::{Db, Sql, on};
 use diesel::prelude::*;
 
@@ -45,10 +45,14 @@ pub struct OrganisationPatch {
 pub type PageKey = (String, OrganisationId);
 
 /// The organisations that a list may hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visible {
     Every,
-    Only(Vec<OrganisationId>),
+    Nothing,
+    /// The one, if it is active.
+    Own(OrganisationId),
+    /// The active ones that the user is a member of.
+    Joined(UserId),
 }
 
 /// What the list's order takes of a name.
@@ -91,11 +95,16 @@ pub fn update(db: &mut Db, scope: &OrgScope, patch: &OrganisationPatch, now: Tim
 }
 
 /// A page of the visible ones whose names contain `search`.
-pub fn page(db: &mut Db, visible: &Visible, search: &str, page: &Page<PageKey>) -> QueryResult<Vec<OrganisationRow>> {
+pub fn page(db: &mut Db, visible: Visible, search: &str, page: &Page<PageKey>) -> QueryResult<Vec<OrganisationRow>> {
     on!(db, |c| {
         let mut query = organisations::table.select(OrganisationRow::as_select()).into_boxed();
-        if let Visible::Only(ids) = visible {
-            query = query.filter(organisations::id.eq_any(ids.iter().copied().map(Sql)));
+        match visible {
+            Visible::Every => {}
+            Visible::Nothing => return Ok(vec![]),
+            Visible::Own(id) => query = query.filter(organisations::is_active).filter(organisations::id.eq(Sql(id))),
+            Visible::Joined(user) => {
+                query = query.filter(organisations::is_active).filter(organisations::id.eq_any(joined_by(user)));
+            }
         }
         if !search.is_empty() {
             query = query.filter(organisations::folded_name.like(db::contains(&db::fold(search))).escape('\\'));
@@ -110,6 +119,21 @@ pub fn page(db: &mut Db, visible: &Visible, search: &str, page: &Page<PageKey>) 
     })
 }
 
+#[diesel::dsl::auto_type(no_type_alias)]
+fn joined_by(user: UserId) -> _ {
+    let user: Sql<UserId> = Sql(user);
+    members::table.filter(members::user_id.eq(user)).select(members::organisation_id)
+}
+
+/// All that the user is a member of, by name.
+pub fn joined(db: &mut Db, user: UserId) -> QueryResult<Vec<OrganisationRow>> {
+    on!(db, |c| organisations::table
+        .filter(organisations::id.eq_any(joined_by(user)))
+        .order((organisations::sort_name, organisations::id))
+        .select(OrganisationRow::as_select())
+        .load(c))
+}
+
 /// Any organisations, by their ids: for the platform itself.
 pub fn look_up(db: &mut Db, ids: &[OrganisationId]) -> QueryResult<Vec<OrganisationRow>> {
     on!(db, |c| organisations::table
@@ -119,7 +143,7 @@ pub fn look_up(db: &mut Db, ids: &[OrganisationId]) -> QueryResult<Vec<Organisat
 }
 
 /// How any organisation stands: for the rules.
-pub fn standing(db: &mut Db, id: OrganisationId) -> QueryResult<Option<Organisation>> {
+pub fn find_standing(db: &mut Db, id: OrganisationId) -> QueryResult<Option<Organisation>> {
     let is_active: Option<bool> =
         on!(db, |c| organisations::table.find(Sql(id)).select(organisations::is_active).first(c).optional())?;
     Ok(is_active.map(|is_active| Organisation { id, is_active }))

@@ -29,6 +29,7 @@ diesel::table! {
         user_id -> Uuid,
         version -> BigInt,
         email -> Text,
+        folded_email -> Text,
         name -> Text,
         is_active -> Bool,
         is_superadmin -> Bool,
@@ -49,4 +50,62 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(organisations, accounts, assignments);
+diesel::table! {
+    use diesel::sql_types::Integer;
+    use db::sql::{UtcTime, Uuid};
+
+    grants (user_id, permission) {
+        user_id -> Uuid,
+        permission -> Integer,
+        granted_by -> Uuid,
+        granted_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use db::sql::{UtcTime, Uuid};
+
+    members (organisation_id, user_id) {
+        organisation_id -> Uuid,
+        user_id -> Uuid,
+        joined_at -> UtcTime,
+        added_by -> Uuid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use db::sql::{UtcTime, Uuid};
+
+    invitations (organisation_id, folded_email) {
+        organisation_id -> Uuid,
+        folded_email -> Text,
+        email -> Text,
+        name -> Text,
+        invited_by -> Uuid,
+        created_at -> UtcTime,
+        expires_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use db::sql::{UtcTime, Uuid};
+
+    api_keys (id) {
+        id -> Uuid,
+        organisation_id -> Uuid,
+        name -> Text,
+        prefix -> Text,
+        hash -> Binary,
+        permissions -> BigInt,
+        created_by -> Uuid,
+        created_at -> UtcTime,
+        expires_at -> Nullable<UtcTime>,
+        last_used_at -> Nullable<UtcTime>,
+        revoked_at -> Nullable<UtcTime>,
+        revoked_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(organisations, accounts, assignments, members);

@@ -1,7 +1,7 @@
 //! The facts put together: what a user is, and may do.
 
 use super::organisations::{OrganisationRow, Visible};
-use super::{accounts, assignments, organisations};
+use super::{accounts, assignments, grants, members, organisations};
 use crate::Result;
 use crate::domain::access::{UserFacts, in_organisation, on_platform};
 use access::{Relation, Snapshot, SnapshotSource};
@@ -9,37 +9,65 @@ use async_trait::async_trait;
 use callfairy_core::{OrganisationId, Problem, UserId};
 use db::{Db, Pool};
 use diesel::QueryResult;
+use std::collections::HashMap;
+
+/// What is known of each of the users.
+pub fn facts_of(db: &mut Db, users: &[UserId]) -> QueryResult<HashMap<UserId, UserFacts>> {
+    let accounts = accounts::find_all(db, users)?;
+    let assignments = assignments::of_users(db, users)?;
+    let grants = grants::of_users(db, users)?;
+    let facts = |user: &UserId| {
+        let facts = UserFacts {
+            account: accounts.get(user).copied(),
+            assignment: assignments.get(user).copied(),
+            grants: grants.get(user).copied().unwrap_or_default(),
+        };
+        (*user, facts)
+    };
+    Ok(users.iter().map(facts).collect())
+}
 
 pub fn facts(db: &mut Db, user: UserId) -> QueryResult<UserFacts> {
-    Ok(UserFacts { account: accounts::find(db, user)?, assignment: assignments::of_user(db, user)? })
+    Ok(facts_of(db, &[user])?.remove(&user).unwrap_or_default())
 }
 
 pub fn snapshot(db: &mut Db, user: UserId, organisation: Option<OrganisationId>) -> QueryResult<Snapshot> {
-    let user = facts(db, user)?;
     match organisation {
-        None => Ok(on_platform(&user)),
-        Some(id) => Ok(in_organisation(&user, organisations::standing(db, id)?)),
+        None => Ok(on_platform(&facts(db, user)?)),
+        Some(id) => within(db, user, id),
     }
 }
 
+/// What the user may do in an organisation.
+pub fn within(db: &mut Db, user: UserId, organisation: OrganisationId) -> QueryResult<Snapshot> {
+    let (facts, is_member) = (facts(db, user)?, members::contains(db, organisation, user)?);
+    Ok(in_organisation(&facts, organisations::find_standing(db, organisation)?, is_member))
+}
+
 /// The organisations that the user has a relation to, each with what the user may do there.
-pub fn related(db: &mut Db, user: &UserFacts) -> QueryResult<Vec<(OrganisationRow, Snapshot)>> {
-    let ids: Vec<_> = user.assignment.iter().map(|assignment| assignment.organisation_id).collect();
+pub fn related(db: &mut Db, user: UserId, facts: &UserFacts) -> QueryResult<Vec<(OrganisationRow, Snapshot)>> {
+    let rows = match &facts.assignment {
+        Some(assignment) => organisations::look_up(db, &[assignment.organisation_id])?,
+        None => organisations::joined(db, user)?,
+    };
     let with_snapshot = |row: OrganisationRow| {
-        let snapshot = in_organisation(user, Some(row.standing()));
+        let snapshot = in_organisation(facts, Some(row.standing()), facts.assignment.is_none());
         (row, snapshot)
     };
-    let mut related: Vec<_> = organisations::look_up(db, &ids)?.into_iter().map(with_snapshot).collect();
+    let mut related: Vec<_> = rows.into_iter().map(with_snapshot).collect();
     related.retain(|(_, snapshot)| snapshot.relation != Relation::None);
     Ok(related)
 }
 
 /// The organisations that the user can access.
-pub fn visible(db: &mut Db, user: &UserFacts) -> QueryResult<Visible> {
-    if on_platform(user).is_superadmin {
-        return Ok(Visible::Every);
+pub fn visible(user: UserId, facts: &UserFacts) -> Visible {
+    let platform = on_platform(facts);
+    match facts.assignment {
+        _ if platform.is_superadmin => Visible::Every,
+        _ if !platform.user_is_active => Visible::Nothing,
+        Some(assignment) => Visible::Own(assignment.organisation_id),
+        None => Visible::Joined(user),
     }
-    Ok(Visible::Only(related(db, user)?.iter().map(|(row, _)| row.id.0).collect()))
 }
 
 /// The authority's own guard asks no other service.

@@ -4,6 +4,8 @@ use crate::world::{World, account, assignment, code, nobody};
 use callfairy_core::{ErrorCode, UserId};
 use proto::auth::Role;
 use proto::rpc::authority::{GetAccess, GetRoles, ReportAccount, ReportAssignment};
+use proto::rpc::grants::RevokeUserPermission;
+use proto::rpc::members::RemoveMember;
 use proto::tenancy::*;
 use proto::{PERMISSIONS, Permission};
 use rand::rngs::StdRng;
@@ -37,7 +39,7 @@ async fn refuses_malformed_reports(world: &World) {
     assert_eq!(code(world.asks::<ReportAccount>(bad).await), ErrorCode::InvalidArgument);
     let bad = AssignmentFact { permissions: vec![77], ..assignment(UserId::new(), &nobody(), &[]) };
     assert_eq!(code(world.asks::<ReportAssignment>(bad).await), ErrorCode::InvalidArgument);
-    let bad = GetAccessRequest { user_id: nobody(), organisation_id: "acme".to_owned() };
+    let bad = GetAccessRequest { user_id: nobody(), organisation_id: "acme".to_owned(), ..Default::default() };
     assert_eq!(code(world.asks::<GetAccess>(bad).await), ErrorCode::InvalidArgument);
 }
 
@@ -50,9 +52,12 @@ struct Person {
     superadmin: bool,
     /// The place of its organisation, and the keys of its grants.
     agent_of: Option<(usize, HashSet<&'static str>, AssignmentFact)>,
+    /// The places of organisations.
+    member_of: HashSet<usize>,
+    granted_directly: HashSet<&'static str>,
 }
 
-/// Random histories of assignments, revocations and deactivations, then every question about every pair, with the
+/// Random histories of assignments, memberships, grants, revocations and deactivations, then every question about every pair, with the
 /// answers worked out from the specification's words.
 async fn allows_what_the_specification_allows(world: &World) {
     let mut random = StdRng::seed_from_u64(SEED);
@@ -61,18 +66,28 @@ async fn allows_what_the_specification_allows(world: &World) {
     for place in 0..ORGANISATIONS {
         organisations.push(world.organisation(&format!("Organisation {place}")).await.id);
     }
-    let new_person =
-        |_| Person { id: UserId::new(), version: 0, known: false, active: false, superadmin: false, agent_of: None };
+    let new_person = |_| Person {
+        id: UserId::new(),
+        version: 0,
+        known: false,
+        active: false,
+        superadmin: false,
+        agent_of: None,
+        member_of: HashSet::new(),
+        granted_directly: HashSet::new(),
+    };
     let mut people: Vec<_> = (0..USERS).map(new_person).collect();
     let (mut allowed, mut late) = (0, Vec::new());
     for _ in 0..ROUNDS {
         for fact in std::mem::take(&mut late) {
             world.report_assignment(fact).await;
         }
-        if random.random_bool(0.4) {
-            change_account(world, &mut random, &mut people).await;
-        } else {
-            late = assign(world, &mut random, &mut people, &organisations).await;
+        match random.random_range(0..10) {
+            0..3 => change_account(world, &mut random, &mut people).await,
+            3..5 => join_or_leave(world, &mut random, &mut people, &organisations).await,
+            5..7 => grant_or_revoke(world, &mut random, &mut people).await,
+            7 => revoke(world, &mut random, &mut people).await,
+            _ => late = assign(world, &mut random, &mut people, &organisations).await,
         }
         if random.random_bool(0.2) {
             let place = random.random_range(0..ORGANISATIONS);
@@ -86,9 +101,7 @@ async fn allows_what_the_specification_allows(world: &World) {
         }
         for person in &people {
             for (place, organisation) in organisations.iter().enumerate() {
-                let request =
-                    GetAccessRequest { user_id: person.id.to_string(), organisation_id: organisation.clone() };
-                let answer = world.asks::<GetAccess>(request).await.unwrap();
+                let answer = world.snapshot(person.id, organisation).await;
                 for info in PERMISSIONS {
                     let wanted = may(person, info.key, place, open[place]);
                     assert_eq!(admits(&answer, info.permission), wanted, "{} {answer:?}", info.key);
@@ -110,9 +123,49 @@ async fn change_account(world: &World, random: &mut StdRng, people: &mut [Person
         version: person.version,
         is_active: person.active,
         is_superadmin: person.superadmin,
+        email: email(person),
         ..account(person.id, "Somebody")
     };
     world.report_account(fact).await;
+}
+
+/// Only active accounts join at once; the others' invitations wait.
+async fn join_or_leave(world: &World, random: &mut StdRng, people: &mut [Person], organisations: &[String]) {
+    let (somebody, place) = (random.random_range(0..people.len()), random.random_range(0..organisations.len()));
+    let person = &mut people[somebody];
+    if !person.active {
+        return;
+    }
+    if person.member_of.insert(place) {
+        return world.invite(&organisations[place], &email(person)).await;
+    }
+    person.member_of.remove(&place);
+    let request = RemoveMemberRequest { organisation_id: organisations[place].clone(), user_id: person.id.to_string() };
+    world.call::<RemoveMember>(world.superadmin, request).await.unwrap();
+}
+
+async fn grant_or_revoke(world: &World, random: &mut StdRng, people: &mut [Person]) {
+    let somebody = random.random_range(0..people.len());
+    let person = &mut people[somebody];
+    if !person.known {
+        return;
+    }
+    for info in PERMISSIONS.iter().filter(|info| !info.system && random.random_bool(0.3)) {
+        if person.granted_directly.insert(info.key) {
+            world.grant(person.id, &[info.permission]).await;
+            continue;
+        }
+        person.granted_directly.remove(info.key);
+        let request = RevokeUserPermissionRequest { id: person.id.to_string(), key: info.permission.into() };
+        world.call::<RevokeUserPermission>(world.superadmin, request).await.unwrap();
+    }
+}
+
+async fn revoke(world: &World, random: &mut StdRng, people: &mut [Person]) {
+    let somebody = random.random_range(0..people.len());
+    if let Some((_, _, fact)) = people[somebody].agent_of.take() {
+        world.report_assignment(AssignmentFact { version: 2, is_active: false, ..fact }).await;
+    }
 }
 
 /// Assigns somebody, and answers the ends of what that replaced: they come only after the next questions.
@@ -148,13 +201,18 @@ fn may(person: &Person, permission: &str, place: usize, is_open: bool) -> bool {
     if !is_open {
         return false;
     }
-    match &person.agent_of {
-        Some((own, grants, _)) if *own == place => {
-            permission == "view_organisations"
-                || (grants.contains(permission) && !superadmins_own.contains(&permission))
-        }
-        _ => false,
+    if superadmins_own.contains(&permission) {
+        return false;
     }
+    let directly = permission == "view_organisations" || person.granted_directly.contains(permission);
+    match &person.agent_of {
+        Some((own, grants, _)) => *own == place && (directly || grants.contains(permission)),
+        None => directly && person.member_of.contains(&place),
+    }
+}
+
+fn email(person: &Person) -> String {
+    format!("{}@example.com", person.id)
 }
 
 /// As the guard reads an answer.

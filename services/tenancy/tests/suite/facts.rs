@@ -1,10 +1,10 @@
 //! Reports come late, twice, and in any order.
 
-use crate::world::{World, account, assignment, nobody};
+use crate::world::{World, account, assignment, bit, nobody};
 use callfairy_core::UserId;
 use proto::Permission;
 use proto::auth::Role;
-use proto::rpc::authority::{GetAccess, GetRoles, ReportAccount, ReportAssignment};
+use proto::rpc::authority::{GetRoles, ReportAccount, ReportAssignment};
 use proto::tenancy::*;
 
 testkit::on_both!(
@@ -15,25 +15,16 @@ testkit::on_both!(
     a_report_needs_no_other,
 );
 
-async fn snapshot(world: &World, user: UserId, organisation: &str) -> AccessSnapshot {
-    let request = GetAccessRequest { user_id: user.to_string(), organisation_id: organisation.to_owned() };
-    world.asks::<GetAccess>(request).await.unwrap()
-}
-
 async fn role(world: &World, user: UserId) -> Option<Role> {
     let request = GetRolesRequest { user_ids: vec![user.to_string()] };
     world.asks::<GetRoles>(request).await.unwrap().roles.first().map(UserRole::role)
-}
-
-fn bit(permission: Permission) -> u64 {
-    1 << (permission as i32 - 1)
 }
 
 async fn older_accounts_change_nothing(world: &World) {
     let user = UserId::new();
     let report = async |version, is_active, is_superadmin| {
         world.report_account(AccountFact { version, is_active, is_superadmin, ..account(user, "Una") }).await;
-        let now = snapshot(world, user, "").await;
+        let now = world.snapshot(user, "").await;
         (now.user_is_active, now.is_superadmin)
     };
     assert_eq!(report(5, true, true).await, (true, true));
@@ -53,7 +44,7 @@ async fn older_assignments_change_nothing(world: &World) {
     let report = async |version, is_active, permission: Permission| {
         let permissions = vec![permission.into()];
         world.report_assignment(AssignmentFact { version, is_active, permissions, ..first.clone() }).await;
-        snapshot(world, user, &acme).await.permissions
+        world.snapshot(user, &acme).await.permissions
     };
     let sees = bit(Permission::ViewOrganisations);
     assert_eq!(report(3, true, Permission::ViewCalls).await, sees | bit(Permission::ViewCalls));
@@ -91,14 +82,14 @@ async fn the_latest_of_many_at_once_stays(world: &World) {
     let demoted = AccountFact { version: 21, is_superadmin: false, ..account(user, "Una") };
     world.report_account(demoted).await;
     let expected = bit(Permission::ViewOrganisations) | bit(Permission::ViewCalls);
-    assert_eq!(snapshot(world, user, &acme).await.permissions, expected);
+    assert_eq!(world.snapshot(user, &acme).await.permissions, expected);
 }
 
 /// Assigning revokes what was there before. Until the report of that has come, the new assignment counts alone.
 async fn the_newer_of_two_active_assignments_counts(world: &World) {
     let (acme, globex) = (world.organisation("Acme").await.id, world.organisation("Globex").await.id);
     let (ada, bo) = (world.user("Ada").await, world.user("Bo").await);
-    let relation = async |user, organisation: &str| snapshot(world, user, organisation).await.relation();
+    let relation = async |user, organisation: &str| world.snapshot(user, organisation).await.relation();
     let first = assignment(ada, &acme, &[Permission::ViewCalls]);
     let second = assignment(ada, &globex, &[Permission::ViewCalls]);
     let third = assignment(bo, &globex, &[Permission::ViewCalls]);
@@ -128,9 +119,9 @@ async fn a_report_needs_no_other(world: &World) {
     let (user, organisation) = (UserId::new(), nobody());
     world.report_assignment(assignment(user, &organisation, &[Permission::ViewCalls])).await;
     assert_eq!(role(world, user).await, None);
-    assert_eq!(snapshot(world, user, &organisation).await, AccessSnapshot::default());
+    assert_eq!(world.snapshot(user, &organisation).await, AccessSnapshot::default());
     world.report_account(account(user, "Una")).await;
     assert_eq!(role(world, user).await, Some(Role::Agent));
-    let now = snapshot(world, user, &organisation).await;
+    let now = world.snapshot(user, &organisation).await;
     assert_eq!((now.user_is_active, now.organisation_exists, now.permissions), (true, false, 0));
 }

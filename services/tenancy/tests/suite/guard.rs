@@ -4,7 +4,10 @@ use crate::world::{World, account, code, nobody};
 use access::Meta;
 use callfairy_core::{ErrorCode, Problem, UserId};
 use proto::rpc::access::{GetMyAccess, ListPermissions};
+use proto::rpc::api_keys::{CreateApiKey, ListApiKeys, RevokeApiKey, VerifyApiKey};
 use proto::rpc::authority::{GetAccess, GetRoles, ReportAccount, ReportAssignment};
+use proto::rpc::grants::{GrantUserPermission, ListUserPermissions, RevokeUserPermission};
+use proto::rpc::members::{AddMember, ExplainAccess, ListMembers, RemoveMember};
 use proto::rpc::organisations::{
     CreateOrganisation, GetOrganisation, ListOrganisations, LookUpOrganisations, UpdateOrganisation,
 };
@@ -54,9 +57,33 @@ samples! {
     LookUpOrganisations: |_o| LookUpOrganisationsRequest::default();
     ListPermissions: |_o| ListPermissionsRequest {};
     GetMyAccess: |_o| GetMyAccessRequest {};
+    ListUserPermissions: |_o| ListUserPermissionsRequest { id: nobody() };
+    GrantUserPermission: |_o| GrantUserPermissionRequest { id: nobody(), key: Permission::ManageAgents.into() };
+    RevokeUserPermission: |_o| RevokeUserPermissionRequest { id: nobody(), key: Permission::ManageAgents.into() };
+    ListMembers: |o| ListMembersRequest { organisation_id: o.to_owned(), ..Default::default() };
+    AddMember: |o| AddMemberRequest {
+        organisation_id: o.to_owned(),
+        email: "new@example.com".to_owned(),
+        ..Default::default()
+    };
+    RemoveMember: |o| RemoveMemberRequest { organisation_id: o.to_owned(), user_id: nobody() };
+    ExplainAccess: |o| ExplainAccessRequest {
+        organisation_id: o.to_owned(),
+        user_id: nobody(),
+        permission: Permission::ViewCalls.into(),
+    };
+    ListApiKeys: |o| ListApiKeysRequest { organisation_id: o.to_owned(), ..Default::default() };
+    CreateApiKey: |o| CreateApiKeyRequest {
+        organisation_id: o.to_owned(),
+        name: "Importer".to_owned(),
+        permissions: vec![Permission::ViewCalls.into()],
+        ..Default::default()
+    };
+    RevokeApiKey: |o| RevokeApiKeyRequest { organisation_id: o.to_owned(), id: nobody() };
+    VerifyApiKey: |_o| VerifyApiKeyRequest { hash: vec![7; 32] };
     ReportAccount: |_o| account(UserId::new(), "Somebody");
     ReportAssignment: |o| crate::world::assignment(UserId::new(), o, &[]);
-    GetAccess: |_o| GetAccessRequest { user_id: nobody(), organisation_id: String::new() };
+    GetAccess: |_o| GetAccessRequest { user_id: nobody(), ..Default::default() };
     GetRoles: |_o| GetRolesRequest::default();
 }
 
@@ -73,11 +100,22 @@ async fn all(world: &World, meta: &Meta, organisation: &str) -> Vec<Option<Error
             UpdateOrganisation,
             ListPermissions,
             GetMyAccess,
+            ListUserPermissions,
+            GrantUserPermission,
+            RevokeUserPermission,
+            ListMembers,
+            AddMember,
+            RemoveMember,
+            ExplainAccess,
+            ListApiKeys,
+            CreateApiKey,
+            RevokeApiKey,
             LookUpOrganisations,
             ReportAccount,
             ReportAssignment,
             GetAccess,
-            GetRoles
+            GetRoles,
+            VerifyApiKey
         ]
     );
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
@@ -86,28 +124,35 @@ async fn all(world: &World, meta: &Meta, organisation: &str) -> Vec<Option<Error
 async fn nobody_gets_in_without_a_token(world: &World) {
     let organisation = world.organisation("Acme").await;
     let answers = all(world, &Meta::default(), &organisation.id).await;
-    assert_eq!(answers, [Some(ErrorCode::Unauthenticated); 11]);
+    assert_eq!(answers, [Some(ErrorCode::Unauthenticated); 22]);
 }
 
 async fn each_kind_of_caller_has_its_own_doors(world: &World) {
     const NO: Option<ErrorCode> = Some(ErrorCode::PermissionDenied);
     const HIDDEN: Option<ErrorCode> = Some(ErrorCode::NotFound);
     let organisation = world.organisation("Acme").await.id;
-    let internal = [NO; 5];
+    let (superadmins, internal) = ([NO; 3], [NO; 6]);
 
     let user = world.user("Una").await;
     let answers = all(world, &world.signed_in(user), &organisation).await;
-    assert_eq!(answers, [&[None, NO, HIDDEN, HIDDEN, None, None][..], &internal].concat(), "a user");
+    let own = [None, NO, HIDDEN, HIDDEN, None, None];
+    assert_eq!(answers, [&own[..], &superadmins, &[HIDDEN; 7], &internal].concat(), "a user");
 
-    let agent = world.agent("Ada", &organisation, &[]).await;
-    let answers = all(world, &world.signed_in(agent), &organisation).await;
-    assert_eq!(answers, [&[None, NO, None, NO, None, None][..], &internal].concat(), "an agent with no grants");
+    let (agent, member) = (world.agent("Ada", &organisation, &[]).await, world.member("Mia", &organisation).await);
+    for (insider, who) in [(agent, "an agent with no grants"), (member, "a member with no grants")] {
+        let answers = all(world, &world.signed_in(insider), &organisation).await;
+        let own = [None, NO, None, NO, None, None];
+        assert_eq!(answers, [&own[..], &superadmins, &[NO; 7], &internal].concat(), "{who}");
+    }
 
+    // In the handlers they find nobody and nothing to act on.
     let answers = all(world, &world.signed_in(world.superadmin), &organisation).await;
-    assert_eq!(answers, [&[None; 6][..], &internal].concat(), "a superadmin");
+    let superadmins = [HIDDEN, Some(ErrorCode::PermissionNotGrantable), HIDDEN];
+    let scoped = [None, None, HIDDEN, None, None, None, HIDDEN];
+    assert_eq!(answers, [&[None; 6][..], &superadmins, &scoped, &internal].concat(), "a superadmin");
 
     let answers = all(world, &world.service.meta().unwrap(), &organisation).await;
-    assert_eq!(answers, [&[NO; 6][..], &[None; 5]].concat(), "a service");
+    assert_eq!(answers, [&[NO; 16][..], &[None; 5], &[HIDDEN]].concat(), "a service");
 }
 
 async fn a_foreign_organisation_looks_like_none(world: &World) {

@@ -2,9 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod api_keys;
 mod authority;
+mod explaining;
 mod facts;
+mod granting;
 mod guard;
+mod inviting;
+mod members;
 mod organisations;
 mod serve;
 mod world;

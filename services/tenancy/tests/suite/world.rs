@@ -4,9 +4,11 @@ use access::{Client, LocalSlot, Meta, ServiceIdentity, Services};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use callfairy_core::{Clock, ErrorCode, Id, OrganisationId, Problem, UserId};
-use proto::rpc::authority::{ReportAccount, ReportAssignment};
+use proto::rpc::authority::{GetAccess, ReportAccount, ReportAssignment};
+use proto::rpc::grants::GrantUserPermission;
+use proto::rpc::members::AddMember;
 use proto::rpc::organisations::{CreateOrganisation, UpdateOrganisation};
-use proto::tenancy::{AccountFact, AssignmentFact, CreateOrganisationRequest, Organisation, UpdateOrganisationRequest};
+use proto::tenancy::*;
 use proto::{Permission, Rpc};
 use runtime::config::Environment;
 use runtime::{BoxError, Clients, Context, Listener, LocalSlots, Program, Settings, Shutdown};
@@ -85,7 +87,7 @@ impl World {
 
     async fn is_up(&self) {
         testkit::eventually("tenancy answers", DEADLINE, async || {
-            let answer = self.asks::<proto::rpc::authority::GetRoles>(proto::tenancy::GetRolesRequest::default()).await;
+            let answer = self.asks::<proto::rpc::authority::GetRoles>(GetRolesRequest::default()).await;
             answer.ok().map(|_| ())
         })
         .await;
@@ -139,6 +141,41 @@ impl World {
         user
     }
 
+    /// An active account that is a member.
+    pub async fn member(&self, name: &str, organisation: &str) -> UserId {
+        let user = self.user(name).await;
+        self.invite(organisation, &account(user, name).email).await;
+        user
+    }
+
+    /// By a superadmin.
+    pub async fn invite(&self, organisation: &str, email: &str) {
+        let request = AddMemberRequest {
+            organisation_id: organisation.to_owned(),
+            email: email.to_owned(),
+            ..Default::default()
+        };
+        self.call::<AddMember>(self.superadmin, request).await.unwrap();
+    }
+
+    /// Directly.
+    pub async fn grant(&self, user: UserId, permissions: &[Permission]) {
+        for permission in permissions {
+            let request = GrantUserPermissionRequest { id: user.to_string(), key: (*permission).into() };
+            self.call::<GrantUserPermission>(self.superadmin, request).await.unwrap();
+        }
+    }
+
+    /// As the authority tells it to the other services.
+    pub async fn snapshot(&self, user: UserId, organisation: &str) -> AccessSnapshot {
+        let request = GetAccessRequest {
+            user_id: user.to_string(),
+            organisation_id: organisation.to_owned(),
+            ..Default::default()
+        };
+        self.asks::<GetAccess>(request).await.unwrap()
+    }
+
     pub async fn organisation(&self, name: &str) -> Organisation {
         let request = CreateOrganisationRequest { name: name.to_owned(), ..Default::default() };
         self.call::<CreateOrganisation>(self.superadmin, request).await.unwrap()
@@ -174,6 +211,16 @@ pub fn assignment(user: UserId, organisation: &str, permissions: &[Permission]) 
         is_active: true,
         permissions: permissions.iter().map(|permission| (*permission).into()).collect(),
     }
+}
+
+/// What a snapshot allows.
+pub fn keys(snapshot: &AccessSnapshot) -> Vec<&'static str> {
+    let allowed = proto::PERMISSIONS.iter().filter(|info| snapshot.permissions & bit(info.permission) != 0);
+    allowed.map(|info| info.key).collect()
+}
+
+pub fn bit(permission: Permission) -> u64 {
+    1 << (permission as i32 - 1)
 }
 
 /// An id that nothing has.

@@ -1,0 +1,133 @@
+//! Keys that programs send in place of a person's token.
+
+use super::ApiKeys;
+use crate::domain::api_key::{self, Hash, USE_PRECISION};
+use crate::domain::grants::check_grantable;
+use crate::store::api_keys::{self as store, ApiKeyId, ApiKeyRow};
+use crate::store::{organisations, snapshots};
+use crate::{Error, Result};
+use access::{Call, PermissionSet};
+use callfairy_core::{Page, Problem, Timestamp};
+use db::{Db, Sql, idempotency};
+use proto::rpc::api_keys as rpc;
+use proto::tenancy::{ApiKey, ListApiKeysResponse, VerifiedApiKey};
+use proto::types::Empty;
+
+impl access::ApiKeys for ApiKeys {
+    async fn list_api_keys(&self, call: Call<rpc::ListApiKeys>) -> Result<ListApiKeysResponse, Problem> {
+        let scope = *call.scope();
+        let page = Page::parse(call.request.page_size, &call.request.page_token)?;
+        let list = move |db: &mut Db| -> Result<_> {
+            let mut rows = store::page(db, &scope, &page)?;
+            let next_page_token = page.cut(&mut rows, |row| row.id.0);
+            Ok(ListApiKeysResponse { api_keys: rows.into_iter().map(message).collect(), next_page_token })
+        };
+        Ok(self.0.pool.read(list).await?)
+    }
+
+    async fn create_api_key(&self, call: Call<rpc::CreateApiKey>) -> Result<ApiKey, Problem> {
+        let (once, now, scope, creator) = (call.once_key(), self.0.clock.now(), *call.scope(), call.user()?.id);
+        let permissions = asked(&call.request.permissions().collect::<Vec<_>>())?;
+        let expires_at = match call.request.expires_at {
+            None => None,
+            Some(at) => Some(future(at.instant("expires_at")?, now)?),
+        };
+        let key = api_key::generate().map_err(Problem::from)?;
+        let row = ApiKeyRow {
+            id: Sql(ApiKeyId::new()),
+            organisation_id: Sql(scope.organisation_id()),
+            name: call.request.name.trim().to_owned(),
+            prefix: key.prefix,
+            hash: key.hash.to_vec(),
+            permissions: permissions.bits().cast_signed(),
+            created_by: Sql(creator),
+            created_at: Sql(now),
+            expires_at: expires_at.map(Sql),
+            last_used_at: None,
+        };
+        let id = row.id;
+        let create = move |db: &mut Db| -> Result<_> {
+            // The answer that is remembered is without the key: that is kept nowhere.
+            idempotency::answer(db, &once, now, |db| -> Result<_> {
+                let snapshot = snapshots::within(db, creator, scope.organisation_id())?;
+                if let Some(lacked) = permissions.iter().find(|asked| !snapshot.permissions.contains(*asked)) {
+                    return Err(Problem::permission_denied(lacked.key()).into());
+                }
+                store::insert(db, &row)?;
+                Ok(message(row.clone()))
+            })
+        };
+        let made = self.0.pool.write(create).await?;
+        // Another id is that of an earlier request's key.
+        let key = (made.id == id.to_string()).then(|| key.text.expose().to_owned());
+        Ok(ApiKey { key, ..made })
+    }
+
+    async fn revoke_api_key(&self, call: Call<rpc::RevokeApiKey>) -> Result<Empty, Problem> {
+        let (scope, id, by) = (*call.scope(), super::id("id", &call.request.id)?, call.user()?.id);
+        let now = self.0.clock.now();
+        let revoked = self.0.pool.write(move |db| Ok::<_, Error>(store::revoke(db, &scope, id, by, now)?)).await?;
+        if revoked { Ok(Empty {}) } else { Err(Problem::not_found()) }
+    }
+
+    async fn verify_api_key(&self, call: Call<rpc::VerifyApiKey>) -> Result<VerifiedApiKey, Problem> {
+        let hash = Hash::try_from(call.request.hash).map_err(|_| Problem::field("hash", "is not a SHA-256"))?;
+        let now = self.0.clock.now();
+        let find = move |db: &mut Db| -> Result<_> {
+            let Some(row) = store::find(db, &hash)? else { return Ok(None) };
+            let organisation = organisations::find_standing(db, row.organisation_id.0)?;
+            let creator = snapshots::within(db, row.created_by.0, row.organisation_id.0)?;
+            let (is_active, expires_at) = (organisation.is_some_and(|o| o.is_active), row.expires_at.map(|at| at.0));
+            let works = api_key::works(row.permission_set(), expires_at, is_active, &creator, now);
+            Ok(works.map(|permissions| (row, permissions)))
+        };
+        let (row, permissions) = self.0.pool.read(find).await?.ok_or_else(Problem::not_found)?;
+        self.note_use(&row, now).await;
+        Ok(VerifiedApiKey {
+            id: row.id.to_string(),
+            organisation_id: row.organisation_id.to_string(),
+            permissions: permissions.bits(),
+            created_by: row.created_by.to_string(),
+        })
+    }
+}
+
+impl ApiKeys {
+    /// At most once in [`USE_PRECISION`]. A key works also when its use cannot be noted.
+    async fn note_use(&self, row: &ApiKeyRow, now: Timestamp) {
+        let (id, noted) = (row.id.0, row.last_used_at.map(|at| at.0));
+        let before = now.minus(USE_PRECISION);
+        if noted.is_some_and(|at| at > before) {
+            return;
+        }
+        let touch = move |db: &mut Db| Ok::<_, Error>(store::touch(db, id, now, before)?);
+        if let Err(error) = self.0.pool.write(touch).await {
+            tracing::warn!(%error, api_key = %id, "the use of a key is not noted");
+        }
+    }
+}
+
+fn asked(list: &[proto::Permission]) -> Result<PermissionSet, Problem> {
+    for (index, permission) in list.iter().enumerate() {
+        check_grantable(&format!("permissions[{index}]"), *permission)?;
+    }
+    Ok(list.iter().copied().collect())
+}
+
+fn future(at: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
+    if at > now { Ok(at) } else { Err(Problem::field("expires_at", "is not in the future")) }
+}
+
+fn message(row: ApiKeyRow) -> ApiKey {
+    ApiKey {
+        id: row.id.to_string(),
+        permissions: row.permission_set().iter().map(Into::into).collect(),
+        name: row.name,
+        prefix: row.prefix,
+        created_by: row.created_by.to_string(),
+        created_at: Some(row.created_at.0.into()),
+        expires_at: row.expires_at.map(|at| at.0.into()),
+        last_used_at: row.last_used_at.map(|at| at.0.into()),
+        key: None,
+    }
+}

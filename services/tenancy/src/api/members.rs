@@ -1,0 +1,93 @@
+//! The people of an organisation.
+
+use super::Members;
+use crate::domain::access::{Standing, in_organisation, standing};
+use crate::domain::email;
+use crate::domain::explanation::{Explanation, explain};
+use crate::store::invitations::{self, InvitationRow};
+use crate::store::members::{self as store, Member as MemberRow};
+use crate::store::{accounts, organisations, snapshots};
+use crate::{Error, Result};
+use access::Call;
+use callfairy_core::{Page, Problem, UserId};
+use db::{Db, Sql, idempotency};
+use proto::rpc::members as rpc;
+use proto::tenancy::{AccessExplanation, ListMembersResponse, Member};
+use proto::types::{Detail, Empty};
+
+impl access::Members for Members {
+    async fn list_members(&self, call: Call<rpc::ListMembers>) -> Result<ListMembersResponse, Problem> {
+        let scope = *call.scope();
+        let page = Page::parse(call.request.page_size, &call.request.page_token)?;
+        let list = move |db: &mut Db| -> Result<_> {
+            let mut rows = store::page(db, &scope, &page)?;
+            let next_page_token = page.cut(&mut rows, MemberRow::page_key);
+            let users: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
+            let (facts, organisation) =
+                (snapshots::facts_of(db, &users)?, organisations::find_standing(db, scope.organisation_id())?);
+            let member = |row: MemberRow| {
+                let facts = facts.get(&row.user_id).copied().unwrap_or_default();
+                let snapshot = in_organisation(&facts, organisation, true);
+                Member {
+                    user_id: row.user_id.to_string(),
+                    name: row.name,
+                    email: row.email,
+                    role: facts.role().into(),
+                    joined_at: Some(row.joined_at.into()),
+                    permissions: snapshot.permissions.iter().map(Into::into).collect(),
+                }
+            };
+            Ok(ListMembersResponse { members: rows.into_iter().map(member).collect(), next_page_token })
+        };
+        Ok(self.0.pool.read(list).await?)
+    }
+
+    async fn add_member(&self, call: Call<rpc::AddMember>) -> Result<Detail, Problem> {
+        let (once, now, scope) = (call.once_key(), self.0.clock.now(), *call.scope());
+        let row = InvitationRow {
+            organisation_id: Sql(scope.organisation_id()),
+            folded_email: email::fold(&call.request.email),
+            invited_by: Sql(call.user()?.id),
+            email: call.request.email,
+            name: call.request.name.trim().to_owned(),
+            created_at: Sql(now),
+            expires_at: Sql(invitations::expires_at(now)),
+        };
+        let add = move |db: &mut Db| -> Result<_> {
+            idempotency::answer(db, &once, now, |db| -> Result<_> {
+                // Invited in any case, so that nothing but the list tells who has an account.
+                invitations::lock(db, &row.folded_email)?;
+                invitations::put(db, &row)?;
+                if let Some(user) = accounts::active_with_address(db, &row.folded_email)? {
+                    invitations::accept(db, user, &row.folded_email, now)?;
+                }
+                Ok(Detail { detail: "whoever owns this address becomes a member with an active account".to_owned() })
+            })
+        };
+        Ok(self.0.pool.write(add).await?)
+    }
+
+    async fn remove_member(&self, call: Call<rpc::RemoveMember>) -> Result<Empty, Problem> {
+        let (scope, user) = (*call.scope(), super::id("user_id", &call.request.user_id)?);
+        let removed = self.0.pool.write(move |db| Ok::<_, Error>(store::remove(db, &scope, user)?)).await?;
+        if removed { Ok(Empty {}) } else { Err(Problem::not_found()) }
+    }
+
+    async fn explain_access(&self, call: Call<rpc::ExplainAccess>) -> Result<AccessExplanation, Problem> {
+        let (scope, user) = (*call.scope(), super::id("user_id", &call.request.user_id)?);
+        let (permission, is_superadmin) = (call.request.permission(), call.is_superadmin());
+        let explanation = move |db: &mut Db| -> Result<_> {
+            let id = scope.organisation_id();
+            let organisation = organisations::find_standing(db, id)?.ok_or_else(Problem::not_found)?;
+            let (facts, is_member) = (snapshots::facts(db, user)?, store::contains(db, id, user)?);
+            // Of strangers the organisation is told nothing, not even that they exist.
+            let is_stranger = !is_member && !matches!(standing(&facts, organisation, is_member), Standing::Agent(_));
+            if is_stranger && !is_superadmin {
+                return Err(Problem::not_found().into());
+            }
+            Ok(explain(&facts, organisation, is_member, permission))
+        };
+        let Explanation { allowed, because } = self.0.pool.read(explanation).await?;
+        Ok(AccessExplanation { allowed, because })
+    }
+}

@@ -1,0 +1,85 @@
+//! Who is a member of which organisation.
+
+use super::schema::{accounts, members};
+use access::OrgScope;
+use callfairy_core::{OrganisationId, Page, Timestamp, UserId};
+use db::{Db, Sql, on};
+use diesel::prelude::*;
+use std::collections::HashSet;
+
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = members)]
+pub struct MemberRow {
+    pub organisation_id: Sql<OrganisationId>,
+    pub user_id: Sql<UserId>,
+    pub joined_at: Sql<Timestamp>,
+    pub added_by: Sql<UserId>,
+}
+
+/// A member, for showing.
+#[derive(Debug, Clone, Queryable)]
+pub struct Member {
+    pub user_id: UserId,
+    pub name: String,
+    pub email: String,
+    pub joined_at: Timestamp,
+}
+
+/// The key of a list's row: those who joined first come first.
+pub type PageKey = (Timestamp, UserId);
+
+impl Member {
+    pub fn page_key(&self) -> PageKey {
+        (self.joined_at, self.user_id)
+    }
+}
+
+/// Who is a member stays one, since when and by whom they were.
+pub fn put(db: &mut Db, rows: &[MemberRow]) -> QueryResult<()> {
+    // One by one: there is rarely more than one.
+    for row in rows {
+        on!(db, |c| diesel::insert_into(members::table).values(row).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+/// Answers whether there was such a member.
+pub fn remove(db: &mut Db, scope: &OrgScope, user: UserId) -> QueryResult<bool> {
+    let member = members::table.find((Sql(scope.organisation_id()), Sql(user)));
+    Ok(on!(db, |c| diesel::delete(member).execute(c))? == 1)
+}
+
+pub fn page(db: &mut Db, scope: &OrgScope, page: &Page<PageKey>) -> QueryResult<Vec<Member>> {
+    on!(db, |c| {
+        let mut query = members::table
+            .inner_join(accounts::table.on(accounts::user_id.eq(members::user_id)))
+            .filter(members::organisation_id.eq(Sql(scope.organisation_id())))
+            .select((members::user_id, accounts::name, accounts::email, members::joined_at))
+            .into_boxed();
+        if let Some((joined_at, user)) = page.after {
+            let at_once = members::joined_at.eq(Sql(joined_at)).and(members::user_id.gt(Sql(user)));
+            query = query.filter(members::joined_at.gt(Sql(joined_at)).or(at_once));
+        }
+        query.order((members::joined_at, members::user_id)).limit(page.limit()).load(c)
+    })
+}
+
+/// Whether somebody is a member of any organisation: for the rules.
+pub fn contains(db: &mut Db, organisation: OrganisationId, user: UserId) -> QueryResult<bool> {
+    let member = members::table.find((Sql(organisation), Sql(user)));
+    on!(db, |c| diesel::select(diesel::dsl::exists(member)).get_result(c))
+}
+
+/// Those of the organisations that the user is a member of.
+pub fn joined_among(
+    db: &mut Db,
+    user: UserId,
+    organisations: &[OrganisationId],
+) -> QueryResult<HashSet<OrganisationId>> {
+    let rows: Vec<OrganisationId> = on!(db, |c| members::table
+        .filter(members::user_id.eq(Sql(user)))
+        .filter(members::organisation_id.eq_any(organisations.iter().copied().map(Sql)))
+        .select(members::organisation_id)
+        .load(c))?;
+    Ok(rows.into_iter().collect())
+}
