@@ -324,7 +324,9 @@ async fn leaves_other_organisations_keys_alone(world: &World) {
     let (own, foreign) = (world.organisation("Own").await.id, world.organisation("Foreign").await.id);
     let agent = world.agent("Ada", &own, &[EditOrganisationSettings, ViewCalls]).await;
     let canary = create(world, world.superadmin, &foreign, &[ViewCalls]).await;
-    create(world, agent, &own, &[ViewCalls]).await;
+    let own_key = create(world, agent, &own, &[ViewCalls]).await;
+    let listed = list(world, agent, &own).await;
+    assert_eq!(listed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&own_key.id]);
     for organisation in [&own, &foreign, &nobody()] {
         for id in [canary.id.clone(), nobody()] {
             assert_eq!(revoke(world, agent, organisation, &id).await, Err(Problem::not_found()));

@@ -13,6 +13,7 @@ use proto::tenancy::*;
 use proto::types::Detail;
 use runtime::{Listener, LocalSlots, Shutdown};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 testkit::on_both!(
     answers_alike_whoever_owns_the_address,
@@ -31,6 +32,18 @@ const THE_REST: Duration = Duration::from_secs(1);
 
 fn to(organisation: &str, email: &str) -> AddMemberRequest {
     AddMemberRequest { organisation_id: organisation.to_owned(), email: email.to_owned(), name: "Someone".to_owned() }
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+async fn count(pool: &db::Pool, query: &'static str) -> i64 {
+    let count =
+        move |db: &mut db::Db| Ok::<_, db::Error>(on!(db, |c| diesel::sql_query(query).get_result::<Count>(c))?);
+    pool.read(count).await.unwrap().count
 }
 
 async fn is_member(world: &World, user: UserId, organisation: &str) -> bool {
@@ -114,20 +127,69 @@ async fn waits_for_seven_days(world: &World) {
 }
 
 async fn an_account_and_an_invitation_at_the_same_time_meet(world: &World) {
-    const ROUNDS: usize = 20;
+    const ROUNDS: usize = 5;
     let acme = world.organisation("Acme").await.id;
     for round in 0..ROUNDS {
         let (user, name) = (UserId::new(), format!("user{round}"));
         let fact = account(user, &name);
         let (service, superadmin) = (world.service.meta().unwrap(), world.signed_in(world.superadmin));
-        let invitation = to(&acme, &fact.email);
-        let (reported, invited) = tokio::join!(
+        let (invitation, gate) = (to(&acme, &fact.email), Gate::closed(world).await);
+        let (reported, invited, ()) = tokio::join!(
             world.tenancy.unary::<ReportAccount>(&service, fact),
-            world.tenancy.unary::<AddMember>(&superadmin, invitation)
+            world.tenancy.unary::<AddMember>(&superadmin, invitation),
+            async {
+                if let Some(gate) = gate {
+                    gate.open_for(2).await;
+                }
+            },
         );
         reported.unwrap();
         invited.unwrap();
         assert!(is_member(world, user, &acme).await, "round {round}");
+    }
+}
+
+/// Holds requests back which need the invitations.
+struct Gate {
+    pool: db::Pool,
+    open: std::sync::mpsc::Sender<()>,
+    held: JoinHandle<Result<(), db::Error>>,
+}
+
+impl Gate {
+    /// On PostgreSQL. SQLite lets writers in one by one.
+    async fn closed(world: &World) -> Option<Self> {
+        if !world.database.is_postgres() {
+            return None;
+        }
+        let pool = db::Pool::open(world.database.url(), "tenancy", 2).unwrap();
+        let (open, opened) = std::sync::mpsc::channel();
+        let (closed, mut is_closed) = tokio::sync::mpsc::unbounded_channel();
+        let opened = std::sync::Mutex::new(opened);
+        let holder = pool.clone();
+        let held = tokio::spawn(async move {
+            let hold = move |db: &mut db::Db| {
+                db.batch_execute("LOCK TABLE invitations IN ACCESS EXCLUSIVE MODE")?;
+                closed.send(()).unwrap();
+                opened.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+                Ok(())
+            };
+            holder.write(hold).await
+        });
+        is_closed.recv().await.unwrap();
+        Some(Self { pool, open, held })
+    }
+
+    /// As soon as this many requests wait, for this lock or for others.
+    async fn open_for(self, requests: i64) {
+        const WAITING: &str = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted \
+                               AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+        testkit::eventually("all of them wait", DEADLINE, async || {
+            (count(&self.pool, WAITING).await == requests).then_some(())
+        })
+        .await;
+        self.open.send(()).unwrap();
+        self.held.await.unwrap().unwrap();
     }
 }
 
@@ -160,18 +222,7 @@ async fn refuses_what_is_no_address(world: &World) {
 
 async fn forgets_old_invitations(world: &World) {
     let pool = db::Pool::open(world.database.url(), "tenancy", 1).unwrap();
-    let waiting = async || {
-        #[derive(QueryableByName)]
-        struct Count {
-            #[diesel(sql_type = BigInt)]
-            count: i64,
-        }
-        let count = |db: &mut db::Db| {
-            let query = diesel::sql_query("SELECT count(*) AS count FROM invitations");
-            Ok::<_, db::Error>(on!(db, |c| query.get_result::<Count>(c))?)
-        };
-        pool.read(count).await.unwrap().count
-    };
+    let waiting = async || count(&pool, "SELECT count(*) AS count FROM invitations").await;
     let acme = world.organisation("Acme").await.id;
     // What has become a membership waits no longer.
     world.member("Una", &acme).await;
