@@ -1,6 +1,6 @@
 //! A request whose access rule has passed.
 
-use crate::{Caller, OrgScope, Snapshot, User};
+use crate::{Caller, OrgScope, Origin, Snapshot, User};
 use callfairy_core::{OnceKey, Problem};
 use futures_util::Stream;
 use prost::Message;
@@ -39,6 +39,7 @@ pub(crate) struct Passed {
     pub idempotency_key: Option<String>,
     pub request_id: Option<String>,
     pub trace: BTreeMap<String, String>,
+    pub origin: Origin,
 }
 
 impl<R: Rpc> Call<R> {
@@ -72,6 +73,11 @@ impl<R: Rpc> Call<R> {
     /// W3C trace context, to go along with the work that this request causes.
     pub fn trace(&self) -> &BTreeMap<String, String> {
         &self.passed.trace
+    }
+
+    /// Where the request comes from, as the gateway saw it: nothing when it did not come through the gateway.
+    pub fn origin(&self) -> &Origin {
+        &self.passed.origin
     }
 }
 

@@ -15,7 +15,7 @@ pub enum Caller {
 }
 
 /// Somebody who has signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct User {
     pub id: UserId,
     /// The session that the token belongs to.

@@ -51,6 +51,7 @@ impl Guard {
             idempotency_key: meta.checked_idempotency_key()?.map(str::to_owned),
             request_id: meta.request_id.clone(),
             trace: meta.trace.clone(),
+            origin: meta.origin.clone(),
         };
         Ok(Call::new(request, passed))
     }
@@ -62,7 +63,7 @@ impl Guard {
     ) -> Result<(Option<Snapshot>, Option<OrgScope>), Problem> {
         let user = match (R::ACCESS, caller) {
             (Access::Public | Access::Internal, _) => return Ok((None, None)),
-            (_, Caller::User(user)) => user.id,
+            (_, Caller::User(user)) => *user,
             (_, Caller::Anonymous | Caller::Service(_)) => {
                 return Err(Problem::unauthenticated("this is for people who signed in"));
             }
@@ -75,7 +76,7 @@ impl Guard {
         };
         let snapshot = self.snapshots.get(user, organisation).await?;
         if !snapshot.user_is_active {
-            return Err(Problem::unauthenticated("the account is not active"));
+            return Err(Problem::unauthenticated("the account is not active, or the session has ended: sign in again"));
         }
         match (R::ACCESS, organisation) {
             (Access::SignedIn, _) => Ok((Some(snapshot), None)),

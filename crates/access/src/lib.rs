@@ -42,7 +42,7 @@ pub use generated::*;
 pub use guard::Guard;
 pub use identity::{InternalKey, ServiceIdentity};
 pub use keys::{AuthKeys, KeySource, VerificationKeys};
-pub use meta::{MAX_REQUEST_TIME, Meta};
+pub use meta::{MAX_REQUEST_TIME, Meta, Origin};
 pub use permissions::PermissionSet;
 pub use scope::{OrgScope, SystemScope};
 pub use services::Services;

@@ -2,6 +2,7 @@
 
 use callfairy_core::Secret;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 
@@ -12,12 +13,17 @@ pub const MAX_REQUEST_TIME: Duration = Duration::from_secs(30);
 const MAX_IDEMPOTENCY_KEY: usize = 200;
 /// Characters of a request id or a trace header.
 const MAX_TRACE: usize = 512;
+/// Characters of a device's name; what comes after them is cut off.
+const MAX_DEVICE: usize = 200;
 
 const AUTHORIZATION: &str = "authorization";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const REQUEST_ID: &str = "x-request-id";
 const TRACE: [&str; 2] = ["traceparent", "tracestate"];
 const TIMEOUT: &str = "grpc-timeout";
+/// Only the gateway sets these, from the connection and never from headers of these names.
+const DEVICE: &str = "x-callfairy-device";
+const ADDRESS: &str = "x-callfairy-address";
 
 /// Credentials, idempotency key, trace context and deadline of one request, the same over the wire and in process.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +36,31 @@ pub struct Meta {
     pub trace: BTreeMap<String, String>,
     /// How long the caller waits; at most [`MAX_REQUEST_TIME`].
     pub timeout: Option<Duration>,
+    pub origin: Origin,
+}
+
+/// Where a request comes from, as the gateway saw it. For showing and for counting, never a proof of anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    device: Option<String>,
+    address: Option<IpAddr>,
+}
+
+impl Origin {
+    /// `device`: what the client's program calls itself. Of it, 200 characters of visible ASCII are kept.
+    pub fn new(device: Option<&[u8]>, address: Option<IpAddr>) -> Self {
+        let visible = |c: &u8| c.is_ascii_graphic() || *c == b' ';
+        let kept = |name: &[u8]| name.iter().filter(|c| visible(c)).take(MAX_DEVICE).map(|c| char::from(*c)).collect();
+        Self { device: device.map(kept).filter(|name: &String| !name.trim().is_empty()), address }
+    }
+
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
 }
 
 impl Meta {
@@ -65,6 +96,10 @@ impl Meta {
             request_id: text(REQUEST_ID, MAX_TRACE),
             trace: TRACE.iter().filter_map(|name| Some(((*name).to_owned(), text(name, MAX_TRACE)?))).collect(),
             timeout: headers.get(TIMEOUT).and_then(|v| v.to_str().ok()).and_then(parse_timeout),
+            origin: Origin::new(
+                headers.get(DEVICE).map(http::HeaderValue::as_bytes),
+                text(ADDRESS, MAX_TRACE).and_then(|address| address.parse().ok()),
+            ),
         }
     }
 
@@ -88,6 +123,12 @@ impl Meta {
             if let Some(value) = self.trace.get(name) {
                 put(name, value, false);
             }
+        }
+        if let Some(device) = self.origin.device() {
+            put(DEVICE, device, false);
+        }
+        if let Some(address) = self.origin.address() {
+            put(ADDRESS, &address.to_string(), false);
         }
     }
 }
@@ -123,6 +164,7 @@ mod tests {
         sent.idempotency_key = Some("key-1".into());
         sent.request_id = Some("r1".into());
         sent.trace.insert("traceparent".into(), "00-1-2-01".into());
+        sent.origin = Origin::new(Some(b"Firefox/1 (X11; Linux)"), Some([192, 0, 2, 7].into()));
         let mut metadata = MetadataMap::new();
         sent.write(&mut metadata);
         let read = Meta::read(&metadata.into_headers());
@@ -130,6 +172,7 @@ mod tests {
         assert_eq!(read.idempotency_key, sent.idempotency_key);
         assert_eq!(read.request_id, sent.request_id);
         assert_eq!(read.trace, sent.trace);
+        assert_eq!(read.origin, sent.origin);
     }
 
     #[test]
@@ -139,6 +182,14 @@ mod tests {
         for bad in ["", "S", "3", "-1S", "123456789S", "3s", "é"] {
             assert_eq!(parse_timeout(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn of_a_device_s_name_only_what_can_be_shown_is_kept() {
+        let device = |name: &[u8]| Origin::new(Some(name), None).device().map(str::to_owned);
+        assert_eq!(device(b"curl/8\r\n\x1b[31m\xff!").as_deref(), Some("curl/8[31m!"));
+        assert_eq!(device(&[b'x'; 1_000]).unwrap_or_default().len(), 200);
+        assert_eq!((device(b""), device(b" \t")), (None, None));
     }
 
     #[test]

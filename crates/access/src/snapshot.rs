@@ -1,8 +1,8 @@
 //! What the authority says of a user, kept for a moment.
 
-use crate::{Client, PermissionSet, ServiceIdentity};
+use crate::{Client, PermissionSet, ServiceIdentity, User};
 use async_trait::async_trait;
-use callfairy_core::{OrganisationId, Problem, UserId};
+use callfairy_core::{OrganisationId, Problem};
 use proto::rpc::authority::GetAccess;
 use proto::tenancy::GetAccessRequest;
 use quick_cache::sync::Cache;
@@ -27,6 +27,7 @@ pub enum Relation {
 /// What follows from all facts about one user, and one organisation if one was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
+    /// False for a session that has ended, too.
     pub user_is_active: bool,
     pub is_superadmin: bool,
     pub organisation_exists: bool,
@@ -37,7 +38,8 @@ pub struct Snapshot {
 /// Where snapshots come from: the authority, or tenancy's own tables.
 #[async_trait]
 pub trait SnapshotSource: Send + Sync + 'static {
-    async fn snapshot(&self, user: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem>;
+    /// `user` with the session whose token was sent.
+    async fn snapshot(&self, user: User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem>;
 }
 
 /// tenancy, by its internal RPC.
@@ -49,10 +51,11 @@ pub struct RemoteAuthority {
 
 #[async_trait]
 impl SnapshotSource for RemoteAuthority {
-    async fn snapshot(&self, user: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+    async fn snapshot(&self, user: User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
         let request = GetAccessRequest {
-            user_id: user.to_string(),
+            user_id: user.id.to_string(),
             organisation_id: organisation.map(|id| id.to_string()).unwrap_or_default(),
+            session_id: user.session_id.to_string(),
         };
         let answer = self.client.unary::<GetAccess>(&self.identity.meta()?, request).await?;
         Ok(Snapshot {
@@ -69,7 +72,7 @@ impl SnapshotSource for RemoteAuthority {
     }
 }
 
-type Key = (UserId, Option<OrganisationId>);
+type Key = (User, Option<OrganisationId>);
 
 /// Snapshots, each kept for a second. Whoever cannot learn the truth refuses.
 #[derive(Clone)]
@@ -83,7 +86,7 @@ impl Snapshots {
         Self { source, cache: Arc::new(Cache::new(KEPT)) }
     }
 
-    pub async fn get(&self, user: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+    pub async fn get(&self, user: User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
         let key = (user, organisation);
         if let Some(snapshot) = self.cached(&key) {
             return Ok(snapshot);
@@ -96,7 +99,7 @@ impl Snapshots {
     }
 
     /// The snapshot, if a fresh one is at hand.
-    pub fn cached(&self, key: &(UserId, Option<OrganisationId>)) -> Option<Snapshot> {
+    pub fn cached(&self, key: &(User, Option<OrganisationId>)) -> Option<Snapshot> {
         self.cache.get(key).filter(|(_, asked)| asked.elapsed() < LIFETIME).map(|(snapshot, _)| snapshot)
     }
 }

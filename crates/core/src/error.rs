@@ -14,6 +14,8 @@ pub enum ErrorCode {
     Unauthenticated,
     /// Unknown address, wrong password, unverified or deactivated account: never told apart.
     InvalidCredentials,
+    /// The password is right; the account asks for a code of its authenticator app as well.
+    TotpRequired,
     /// Signed in, but not allowed; `Problem::permission` names what is missing.
     PermissionDenied,
     /// The permission belongs to superadmins alone and cannot be granted.
@@ -49,6 +51,7 @@ impl ErrorCode {
         Self::InvalidArgument,
         Self::Unauthenticated,
         Self::InvalidCredentials,
+        Self::TotpRequired,
         Self::PermissionDenied,
         Self::PermissionNotGrantable,
         Self::NotFound,
@@ -71,6 +74,7 @@ impl ErrorCode {
             Self::InvalidArgument => "invalid_argument",
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidCredentials => "invalid_credentials",
+            Self::TotpRequired => "totp_required",
             Self::PermissionDenied => "permission_denied",
             Self::PermissionNotGrantable => "permission_not_grantable",
             Self::NotFound => "not_found",

@@ -59,7 +59,7 @@ fn grpc_code(code: ErrorCode) -> Code {
         ErrorCode::InvalidArgument | ErrorCode::UnsupportedMediaType | ErrorCode::MethodNotAllowed => {
             Code::InvalidArgument
         }
-        ErrorCode::Unauthenticated | ErrorCode::InvalidCredentials => Code::Unauthenticated,
+        ErrorCode::Unauthenticated | ErrorCode::InvalidCredentials | ErrorCode::TotpRequired => Code::Unauthenticated,
         ErrorCode::PermissionDenied | ErrorCode::PermissionNotGrantable => Code::PermissionDenied,
         ErrorCode::NotFound | ErrorCode::Gone => Code::NotFound,
         ErrorCode::Conflict | ErrorCode::IdempotencyKeyReused => Code::Aborted,

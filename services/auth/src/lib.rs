@@ -85,7 +85,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let state = api::State {
         pool: pool.clone(),
         clock: clock.clone(),
-        vault,
+        vault: vault.clone(),
         hasher: Hasher::new(config.password_hashers),
         signer: Arc::new(Signer::new(&key)),
         tenancy: tenancy.clone(),
@@ -93,13 +93,16 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let guard = context.guard_with(Arc::new(keys.clone()), context.authority());
     let services = Services::new(guard)
         .accounts(api::Accounts::new(state.clone()))
+        .passwords(api::Passwords::new(state.clone()))
         .sessions(api::Sessions::new(state.clone()))
+        .totp(api::Totp::new(state.clone()))
         .users(api::Users::new(state))
         .keys(api::Keys::new(keys));
 
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.spawn("auth's outbox", {
-        let (pool, stop, relay) = (pool.clone(), shutdown.token(), Relay { queue: queue.clone(), tenancy });
+        let (pool, stop) = (pool.clone(), shutdown.token());
+        let relay = Relay { queue: queue.clone(), tenancy, vault, clock: clock.clone() };
         async move {
             db::outbox::relay(pool.clone(), stop, |rows| relay.clone().publish(pool.clone(), rows)).await;
             Ok::<_, Infallible>(())

@@ -1,17 +1,24 @@
-//! From the outbox: mail goes to the queue, facts about accounts go to tenancy.
+//! From the outbox: mail goes to the queue, links that were asked for are mailed, facts about accounts go to tenancy.
 
-use crate::store::user;
+use crate::Error;
+use crate::domain::opaque_token::{self, Kind};
+use crate::store::link::{Asked, Sending};
+use crate::store::{session, user};
 use crate::tenancy::Tenancy;
-use callfairy_core::UserId;
+use crate::vault::Vault;
+use callfairy_core::{Clock, UserId};
 use db::Pool;
 use db::outbox::OutboxRow;
 use futures_util::future::join_all;
 use queue::{Message, Queue, QueueName};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// The topic of messages that ring for a mail.
 pub const MAIL: &str = QueueName::Mail.as_str();
+/// The topic of messages that ask for a link.
+pub const LINK: &str = "link";
 /// The topic of messages that tell tenancy how an account stands by then.
 pub const ACCOUNT_FACT: &str = "account_fact";
 
@@ -25,10 +32,12 @@ struct AccountFact {
 }
 
 /// Publishes for [`db::outbox::relay`]. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Relay {
     pub queue: Queue,
     pub tenancy: Tenancy,
+    pub vault: Vault,
+    pub clock: Arc<dyn Clock>,
 }
 
 type Result = std::result::Result<(), String>;
@@ -41,6 +50,7 @@ impl Relay {
         for (index, row) in rows.into_iter().enumerate() {
             match row.topic.as_str() {
                 MAIL => mails.push((index, row)),
+                LINK => results[index] = self.mail_link(&pool, row).await.map_err(|error| error.to_string()),
                 ACCOUNT_FACT => facts.push((index, row)),
                 // Written by a newer version of this service: it waits for that one.
                 topic => results[index] = Err(format!("{topic} is no topic that is known here")),
@@ -68,6 +78,15 @@ impl Relay {
         indices.into_iter().zip(published.into_iter().map(|result| result.map_err(|error| error.to_string()))).collect()
     }
 
+    /// A message that comes twice makes two mails, each with a link that works.
+    async fn mail_link(&self, pool: &Pool, row: OutboxRow) -> std::result::Result<(), Error> {
+        let asked = serde_json::from_value::<Asked>(row.payload).map_err(|error| Error::Defect(error.to_string()))?;
+        let (token, vault, now) = (opaque_token::generate(Kind::SingleUse)?, self.vault.clone(), self.clock.now());
+        let answer =
+            pool.write(move |db| Sending { vault: &vault, token: &token, trace: &row.headers, now }.answer(db, &asked));
+        answer.await
+    }
+
     /// One report for each account, however many messages there are about it. When tenancy is out of reach, the
     /// rest is not tried.
     async fn report(&self, pool: &Pool, rows: Vec<(usize, OutboxRow)>) -> Vec<(usize, Result)> {
@@ -91,10 +110,11 @@ impl Relay {
 
     /// How the account stands now, not when the message was written.
     async fn report_one(&self, pool: &Pool, id: UserId) -> (UserId, Result) {
-        let row = pool.read(move |db| Ok::<_, db::Error>(user::find(db, id)?)).await;
+        let now = self.clock.now();
+        let row = pool.read(move |db| Ok::<_, db::Error>((user::find(db, id)?, session::ended(db, id, now)?))).await;
         let result = match row {
-            Ok(Some(row)) => self.tenancy.report(&row).await.map_err(|problem| problem.to_string()),
-            Ok(None) => Ok(()),
+            Ok((Some(row), ended)) => self.tenancy.report(&row, &ended).await.map_err(|problem| problem.to_string()),
+            Ok((None, _)) => Ok(()),
             Err(error) => Err(error.to_string()),
         };
         (id, result)

@@ -1,5 +1,6 @@
 //! tenancy, the authority on access: it is told of accounts and asked for roles.
 
+use crate::domain::ids::SessionId;
 use crate::store::user::UserRow;
 use access::{Client, Meta, ServiceIdentity};
 use callfairy_core::{Problem, UserId};
@@ -13,6 +14,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Users in one question, which the contract bounds.
 const MAX_USERS: usize = 1_000;
+/// Sessions in one report, which the contract bounds.
+const MAX_SESSIONS: usize = 500;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,8 +25,18 @@ pub struct Tenancy {
 }
 
 impl Tenancy {
-    /// Says how the account stands. Saying it again, or late, does no harm: tenancy keeps the newest version.
-    pub async fn report(&self, user: &UserRow) -> Result<(), Problem> {
+    /// Says how the account stands, and which of its sessions have ended. Saying it again, or late, does no harm: tenancy
+    /// keeps the newest version, and a session stays ended.
+    pub async fn report(&self, user: &UserRow, ended: &[SessionId]) -> Result<(), Problem> {
+        let mut parts = ended.chunks(MAX_SESSIONS);
+        self.report_part(user, parts.next().unwrap_or_default()).await?;
+        for part in parts {
+            self.report_part(user, part).await?;
+        }
+        Ok(())
+    }
+
+    async fn report_part(&self, user: &UserRow, ended: &[SessionId]) -> Result<(), Problem> {
         let fact = AccountFact {
             user_id: user.id.to_string(),
             version: user.version,
@@ -31,6 +44,7 @@ impl Tenancy {
             name: user.name.clone(),
             is_active: user.counts(),
             is_superadmin: user.is_superadmin,
+            ended_sessions: ended.iter().map(ToString::to_string).collect(),
         };
         let meta = self.meta()?;
         in_time(self.client.unary::<ReportAccount>(&meta, fact)).await.map(drop)

@@ -21,6 +21,8 @@ pub enum Place<'a> {
     Successor(&'a [u8]),
     /// The token in the mail with this id.
     Mail(&'a [u8]),
+    /// The authenticator app's secret of the user with this id.
+    Totp(&'a [u8]),
 }
 
 impl Place<'_> {
@@ -29,13 +31,14 @@ impl Place<'_> {
             Self::SigningKey(_) => "a signing key",
             Self::Successor(_) => "a refresh token",
             Self::Mail(_) => "the token of a mail",
+            Self::Totp(_) => "a TOTP secret",
         }
     }
 
     fn bound(self) -> Vec<u8> {
         let row = match self {
             Self::SigningKey(kid) => kid.as_bytes(),
-            Self::Successor(row) | Self::Mail(row) => row,
+            Self::Successor(row) | Self::Mail(row) | Self::Totp(row) => row,
         };
         [b"callfairy auth ", self.name().as_bytes(), b" ", row].concat()
     }

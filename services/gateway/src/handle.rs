@@ -7,9 +7,9 @@ use crate::problem::Failure;
 use crate::routes::{Endpoint, Routes};
 use crate::rpc::Call;
 use crate::{body, download, events, upload};
-use access::Meta;
+use access::{Meta, Origin};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -120,6 +120,10 @@ fn meta(request: &HttpRequest, token: Option<Secret>) -> Result<Meta, Problem> {
         request_id: Some(RequestId::get(request)),
         trace: telemetry::headers(),
         timeout: None,
+        origin: Origin::new(
+            request.headers().get(USER_AGENT).map(HeaderValue::as_bytes),
+            request.peer_addr().map(|peer| peer.ip().to_canonical()),
+        ),
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::Extent;
 use crate::report::{Aim, Row, Table};
 use access::{
-    ACCESS_TOKEN_TYPE, InternalKey, PermissionSet, Relation, Snapshot, SnapshotSource, Snapshots, TokenVerifier,
+    ACCESS_TOKEN_TYPE, InternalKey, PermissionSet, Relation, Snapshot, SnapshotSource, Snapshots, TokenVerifier, User,
     VerificationKeys,
 };
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -14,6 +14,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testkit::TestKey;
+use uuid::Uuid;
 
 /// Users, each in an organisation: more than a processor's nearest cache holds.
 const USERS: usize = 1_000;
@@ -37,7 +38,7 @@ struct Everything;
 
 #[async_trait]
 impl SnapshotSource for Everything {
-    async fn snapshot(&self, _: UserId, _: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+    async fn snapshot(&self, _: User, _: Option<OrganisationId>) -> Result<Snapshot, Problem> {
         Ok(Snapshot {
             user_is_active: true,
             is_superadmin: false,
@@ -57,7 +58,8 @@ fn allowed(snapshot: &Snapshot, permission: Permission) -> bool {
 }
 
 async fn permission(time: Duration) -> Result<f64> {
-    let keys: Vec<_> = (0..USERS).map(|_| (UserId::new(), Some(OrganisationId::new()))).collect();
+    let user = || User { id: UserId::new(), session_id: Uuid::now_v7() };
+    let keys: Vec<_> = (0..USERS).map(|_| (user(), Some(OrganisationId::new()))).collect();
     let mut meter = Meter::new(time);
     while meter.goes_on() {
         let snapshots = Snapshots::new(Arc::new(Everything));

@@ -73,6 +73,10 @@ impl access::Users for Neighbours {
         absent()
     }
 
+    async fn update_me(&self, _: Call<users::UpdateMe>) -> Result<User, Problem> {
+        absent()
+    }
+
     async fn get_user(&self, _: Call<users::GetUser>) -> Result<User, Problem> {
         absent()
     }

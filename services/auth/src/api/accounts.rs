@@ -5,10 +5,11 @@ use crate::Error;
 use crate::domain::email::{self, Email};
 use crate::domain::opaque_token::{self, Hash, Kind};
 use crate::domain::password::{self, About};
-use crate::store::mail::{self, MailKind, NewMail};
+use crate::domain::text::{line, optional_line};
+use crate::store::link::{Asked, Sending, Wanted};
+use crate::store::mail::MailKind;
 use crate::store::single_use_token::{self, Purpose, Use};
 use crate::store::user::{self, Registration, UserRow};
-use crate::vault::Vault;
 use access::Call;
 use callfairy_core::{ErrorCode, OnceKey, Problem, Secret, Timestamp};
 use db::{Db, idempotency};
@@ -16,7 +17,6 @@ use prost::Message;
 use proto::auth::RegisterRequest;
 use proto::rpc::accounts::{Register, ResendVerification, VerifyEmail};
 use proto::types::Detail;
-use std::collections::BTreeMap;
 
 pub struct Accounts(State);
 
@@ -53,26 +53,14 @@ impl access::Accounts for Accounts {
         let verified = state.pool.write(move |db| verify(db, &hash, now)).await?;
         if let Some(user) = verified {
             tracing::info!(user = %user.id, "address verified");
-            // What cannot be told now is told from the outbox.
-            if let Err(problem) = state.tenancy.report(&user).await {
-                tracing::debug!(%problem, "a verified account was not reported at once");
-            }
+            state.tell(user.id.0).await;
         }
         Ok(Detail { detail: "The address is confirmed. You can sign in now.".to_owned() })
     }
 
     async fn resend_verification(&self, call: Call<ResendVerification>) -> Result<Detail, Problem> {
-        let (state, now) = (&self.0, self.0.clock.now());
-        let (address, trace) = (email::fold(&call.request.email), call.trace().clone());
-        let (token, vault) = (opaque_token::generate(Kind::SingleUse)?, state.vault.clone());
-        let write = state.pool.write(move |db| {
-            if let Some(user) = user::find_by_email(db, &address)?.filter(|user| !user.is_verified()) {
-                let registration = single_use_token::latest_registration(db, user.id.0)?;
-                Sending { vault: &vault, token: &token, trace: &trace, now }.verification(db, &user, registration)?;
-            }
-            Ok::<_, Error>(())
-        });
-        write.await?;
+        let asked = Asked { address: email::fold(&call.request.email), wanted: Wanted::Verification };
+        self.0.ask_for_link(asked, call.trace()).await?;
         Ok(on_its_way())
     }
 }
@@ -92,10 +80,7 @@ impl Applicant {
         let email = Email::parse(&request.email)?;
         let password = Secret::new(request.password);
         let name = line("name", &request.name)?;
-        let optional = |field, text: Option<String>| match text {
-            Some(text) => Ok(Some(line(field, &text)?).filter(|text| !text.is_empty())),
-            None => Ok::<_, Problem>(None),
-        };
+        let optional = |field, text: Option<String>| optional_line(field, text.as_deref().unwrap_or_default());
         let company = optional("company", request.company)?;
         let about = About { email: &email, name: &name, company: company.as_deref() };
         password::check("password", password.expose(), about)?;
@@ -107,37 +92,6 @@ impl Applicant {
             phone: optional("phone", request.phone)?,
             name,
         })
-    }
-}
-
-/// One line of text, without the spaces around it.
-fn line(field: &str, text: &str) -> Result<String, Problem> {
-    if text.contains(char::is_control) {
-        return Err(Problem::field(field, "must be one line of text"));
-    }
-    Ok(text.trim().to_owned())
-}
-
-/// What a mail needs beside its recipient. Made before the transaction, which may run more than once.
-struct Sending<'a> {
-    vault: &'a Vault,
-    token: &'a Secret,
-    trace: &'a BTreeMap<String, String>,
-    now: Timestamp,
-}
-
-impl Sending<'_> {
-    fn verification(&self, db: &mut Db, user: &UserRow, registration: Option<Registration>) -> Result<(), Error> {
-        let hash = opaque_token::hash(self.token.expose());
-        single_use_token::add_verification(db, &hash, user, registration, self.now)?;
-        self.mail(db, user, MailKind::Verification, Some(self.token))
-    }
-
-    /// To the address as the account has it, whatever spelling was given now.
-    fn mail(&self, db: &mut Db, user: &UserRow, kind: MailKind, token: Option<&Secret>) -> Result<(), Error> {
-        let mail = NewMail { recipient: &user.email, kind, token, trace: self.trace };
-        mail::add(db, self.vault, &mail, self.now)?;
-        Ok(())
     }
 }
 
@@ -176,10 +130,10 @@ fn on_its_way() -> Detail {
     Detail { detail: "If this address can be confirmed, a mail with a link is on its way to it.".to_owned() }
 }
 
-fn gone() -> Problem {
+pub(super) fn gone() -> Problem {
     Problem::new(ErrorCode::Gone, "this link was used before, or is too old")
 }
 
-fn unknown_token() -> Problem {
+pub(super) fn unknown_token() -> Problem {
     Problem::field("token", "is not a token that was mailed")
 }

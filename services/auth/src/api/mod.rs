@@ -2,22 +2,31 @@
 
 mod accounts;
 mod keys;
+mod passwords;
 mod sessions;
+mod totp;
 mod users;
 
 pub use accounts::Accounts;
 pub use keys::Keys;
+pub use passwords::Passwords;
 pub use sessions::Sessions;
+pub use totp::Totp;
 pub use users::Users;
 
+use crate::Error;
 use crate::domain::signing_key::Signer;
 use crate::hasher::Hasher;
-use crate::store::user::UserRow;
+use crate::store::link::{self, Asked};
+use crate::store::session;
+use crate::store::user::{self, UserRow};
 use crate::tenancy::Tenancy;
 use crate::vault::Vault;
-use callfairy_core::Clock;
-use db::Pool;
-use proto::auth::{Role, User};
+use access::User;
+use callfairy_core::{Clock, Problem, Secret, UserId};
+use db::{Db, Pool};
+use proto::auth::Role;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the handlers work with. Cheap to clone.
@@ -31,11 +40,55 @@ pub struct State {
     pub tenancy: Tenancy,
 }
 
-fn message(row: UserRow, role: Role) -> User {
-    User {
+impl State {
+    /// Tells tenancy how the account stands, so that an answer comes after its effect. What cannot be told now is told from
+    /// the outbox.
+    async fn tell(&self, id: UserId) {
+        let now = self.clock.now();
+        let told = async {
+            let fact = move |db: &mut Db| Ok::<_, Error>((user::find(db, id)?, session::ended(db, id, now)?));
+            match self.pool.read(fact).await? {
+                (Some(user), ended) => self.tenancy.report(&user, &ended).await,
+                (None, _) => Ok(()),
+            }
+        };
+        if let Err(problem) = told.await {
+            tracing::debug!(%problem, "an account was not reported at once");
+        }
+    }
+
+    /// The same work whether or not the address is known.
+    async fn ask_for_link(&self, asked: Asked, trace: &BTreeMap<String, String>) -> Result<(), Problem> {
+        let trace = trace.clone();
+        Ok(self.pool.write(move |db| Ok::<_, Error>(link::ask(db, &asked, &trace)?)).await?)
+    }
+
+    /// The caller's account.
+    async fn account(&self, caller: User) -> Result<UserRow, Problem> {
+        let row = self.pool.read(move |db| Ok::<_, Error>(user::find(db, caller.id)?)).await?;
+        row.ok_or_else(no_account)
+    }
+
+    /// Refuses a wrong password; the problem names the field.
+    async fn check_password(&self, user: &UserRow, field: &str, password: String) -> Result<(), Problem> {
+        let hash = Some(user.password_hash.clone());
+        if self.hasher.verify(Secret::new(password), hash).await? {
+            return Ok(());
+        }
+        Err(Problem::field(field, "is not your password"))
+    }
+}
+
+fn no_account() -> Problem {
+    Problem::unauthenticated("the account does not exist any more")
+}
+
+fn message(row: UserRow, role: Role) -> proto::auth::User {
+    proto::auth::User {
         id: row.id.to_string(),
         is_active: row.is_active,
         email_verified: row.is_verified(),
+        totp_enabled: row.has_totp(),
         email: row.email,
         name: row.name,
         role: role.into(),

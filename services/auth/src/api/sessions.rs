@@ -4,16 +4,20 @@ use super::{State, message};
 use crate::Error;
 use crate::domain::email;
 use crate::domain::ids::SessionId;
-use crate::domain::opaque_token::{self, Kind};
+use crate::domain::opaque_token::{self, Hash, Kind};
 use crate::domain::session::Verdict;
 use crate::domain::signing_key::ACCESS_TOKEN_LIFETIME;
+use crate::domain::totp::Proof;
 use crate::store::mail::{self, MailKind, NewMail};
-use crate::store::session::{self, Refreshed};
+use crate::store::session::{self, Refreshed, SessionRow};
+use crate::store::totp::{self, Checked};
 use crate::store::user::{self, UserRow};
-use access::Call;
-use callfairy_core::{ErrorCode, Problem, Secret, Timestamp};
-use proto::auth::{Role, Tokens};
-use proto::rpc::sessions::{Login, Logout, Refresh};
+use crate::vault::Vault;
+use access::{Call, Origin};
+use callfairy_core::{ErrorCode, Page, Problem, Secret, Timestamp};
+use db::Db;
+use proto::auth::{ListSessionsResponse, Role, Session, Tokens};
+use proto::rpc::sessions::{EndSession, ListSessions, Login, Logout, Refresh};
 use proto::types::Empty;
 
 pub struct Sessions(State);
@@ -43,7 +47,7 @@ impl Sessions {
 
     /// The user's role; tenancy knows the account by then, so that the token works when its owner has it.
     async fn make_known(&self, user: &UserRow) -> Result<Role, Problem> {
-        if let Err(problem) = self.0.tenancy.report(user).await {
+        if let Err(problem) = self.0.tenancy.report(user, &[]).await {
             tracing::debug!(%problem, "an account that signs in was not reported");
         }
         self.0.tenancy.role(user).await
@@ -53,18 +57,23 @@ impl Sessions {
 impl access::Sessions for Sessions {
     /// Whatever is wrong, the answer and the work are the same.
     async fn login(&self, call: Call<Login>) -> Result<Tokens, Problem> {
-        let (state, now) = (&self.0, self.0.clock.now());
-        let (address, password) = (email::fold(&call.request.email), Secret::new(call.request.password));
+        let (state, now, origin) = (&self.0, self.0.clock.now(), call.origin().clone());
+        let request = call.request;
+        let proof = Proof::read(request.totp_code, request.recovery_code)?;
+        let (address, password) = (email::fold(&request.email), Secret::new(request.password));
         let user = state.pool.read(move |db| Ok::<_, Error>(user::find_by_email(db, &address)?)).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let has_password = state.hasher.verify(password, hash).await?;
-        let Some(user) = user.filter(|user| has_password && user.counts()) else {
-            return Err(Problem::new(ErrorCode::InvalidCredentials, "the address or the password is wrong"));
-        };
+        let user = user.filter(|user| has_password && user.counts()).ok_or_else(wrong_credentials)?;
+        if user.has_totp() && proof.is_none() {
+            return Err(totp_required());
+        }
+        // Asked before a code is used up: an outage of tenancy must not cost one.
         let role = self.make_known(&user).await?;
         let refresh = opaque_token::generate(Kind::Refresh)?;
-        let (id, first) = (user.id.0, opaque_token::hash(refresh.expose()));
-        let session = state.pool.write(move |db| Ok::<_, Error>(session::start(db, id, &first, now)?)).await?;
+        let (id, seen, vault) = (user.id.0, user.clone(), state.vault.clone());
+        let signing_in = SigningIn { seen, proof, first: opaque_token::hash(refresh.expose()), origin, vault, now };
+        let session = state.pool.write(move |db| signing_in.start(db)).await??;
         tracing::info!(user = %id, session = %session, "signed in");
         self.tokens(user, role, session, &refresh, now)
     }
@@ -80,9 +89,9 @@ impl access::Sessions for Sessions {
             Verdict::Reused | Verdict::Over => Role::Unspecified,
         };
         let (next, vault) = (opaque_token::generate(Kind::Refresh)?, state.vault.clone());
-        let (trace, owner) = (call.trace().clone(), found.user.email.clone());
+        let (trace, origin, owner) = (call.trace().clone(), call.origin().clone(), found.user.email.clone());
         let refreshed = state.pool.write(move |db| {
-            let refreshed = session::refresh(db, &vault, &presented, &next, now)?;
+            let refreshed = session::refresh(db, &vault, &presented, &next, &origin, now)?;
             if matches!(refreshed, Refreshed::Reused) {
                 let kind = MailKind::SessionEnded;
                 let mail = NewMail { recipient: &owner, kind, token: None, trace: &trace };
@@ -95,6 +104,7 @@ impl access::Sessions for Sessions {
             Refreshed::Next { session, token } => self.tokens(found.user, role, session, &token, now),
             Refreshed::Reused => {
                 tracing::warn!(user = %found.user.id, "a refresh token was used twice; its session was ended");
+                state.tell(found.user.id.0).await;
                 Err(signed_out())
             }
             Refreshed::Refused => Err(signed_out()),
@@ -102,11 +112,98 @@ impl access::Sessions for Sessions {
     }
 
     async fn logout(&self, call: Call<Logout>) -> Result<Empty, Problem> {
-        let (session, now) = (SessionId::from_uuid(call.user()?.session_id), self.0.clock.now());
-        self.0.pool.write(move |db| Ok::<_, Error>(session::revoke(db, session, now)?)).await?;
-        tracing::info!(%session, "signed out");
+        let (state, now, caller) = (&self.0, self.0.clock.now(), call.user()?);
+        let presented = call.request.refresh_token.map(|token| opaque_token::read(Kind::Refresh, &token));
+        let ended = state.pool.write(move |db| {
+            let session = match &presented {
+                None => Some(SessionId::from_uuid(caller.session_id)),
+                Some(None) => None,
+                Some(Some(hash)) => session::find(db, hash)?.map(|found| found.session_id()),
+            };
+            // Another one's session is not ended, and not told from none.
+            let Some(session) = session else { return Ok::<_, Error>(None) };
+            Ok(session::end(db, caller.id, session, now)?.then_some(session))
+        });
+        if let Some(session) = ended.await? {
+            tracing::info!(%session, "signed out");
+            state.tell(caller.id).await;
+        }
         Ok(Empty {})
     }
+
+    async fn list_sessions(&self, call: Call<ListSessions>) -> Result<ListSessionsResponse, Problem> {
+        let (now, caller) = (self.0.clock.now(), call.user()?);
+        let page = Page::<session::Key>::parse(call.request.page_size, &call.request.page_token)?;
+        let asked = page.clone();
+        let rows = self.0.pool.read(move |db| Ok::<_, Error>(session::list(db, caller.id, &asked, now)?)).await;
+        let mut rows = rows?;
+        let next_page_token = page.cut(&mut rows, |row| (row.created_at.0, row.id.0));
+        let session = |row: SessionRow| Session {
+            id: row.id.to_string(),
+            device: row.device,
+            address: row.address,
+            created_at: Some(row.created_at.0.into()),
+            last_used_at: Some(row.last_used_at.0.into()),
+            current: row.id.0.uuid() == caller.session_id,
+        };
+        Ok(ListSessionsResponse { sessions: rows.into_iter().map(session).collect(), next_page_token })
+    }
+
+    async fn end_session(&self, call: Call<EndSession>) -> Result<Empty, Problem> {
+        let (state, now, caller) = (&self.0, self.0.clock.now(), call.user()?);
+        let session: SessionId = call.request.id.parse().map_err(|_| Problem::not_found())?;
+        let ended = state.pool.write(move |db| Ok::<_, Error>(session::end(db, caller.id, session, now)?)).await?;
+        if !ended {
+            return Err(Problem::not_found());
+        }
+        tracing::info!(%session, "signed out from another session");
+        state.tell(caller.id).await;
+        Ok(Empty {})
+    }
+}
+
+/// Somebody who has the right password.
+struct SigningIn {
+    /// The account as it was when the password was checked.
+    seen: UserRow,
+    proof: Option<Proof>,
+    /// The hash of the session's first refresh token.
+    first: Hash,
+    origin: Origin,
+    vault: Vault,
+    now: Timestamp,
+}
+
+impl SigningIn {
+    /// Begins the session, unless the account has changed since, or asks for a code that is not good. A refusal is an
+    /// answer, not an error, so that the count of wrong codes is kept.
+    fn start(&self, db: &mut Db) -> Result<Result<SessionId, Problem>, Error> {
+        let (id, now) = (self.seen.id.0, self.now);
+        let user = user::lock(db, id)?.filter(|user| user.counts() && user.password_hash == self.seen.password_hash);
+        let Some(user) = user else { return Ok(Err(wrong_credentials())) };
+        if user.has_totp() {
+            let Some(proof) = &self.proof else { return Ok(Err(totp_required())) };
+            match totp::check(db, &self.vault, id, proof, now)? {
+                Checked::Good => {}
+                Checked::Wrong => {
+                    return Ok(Err(Problem::new(
+                        ErrorCode::InvalidCredentials,
+                        "the code is wrong, or was used before",
+                    )));
+                }
+                Checked::Paused(pause) => return Ok(Err(pause.into())),
+            }
+        }
+        Ok(Ok(session::start(db, id, &self.first, &self.origin, now)?))
+    }
+}
+
+fn wrong_credentials() -> Problem {
+    Problem::new(ErrorCode::InvalidCredentials, "the address or the password is wrong")
+}
+
+fn totp_required() -> Problem {
+    Problem::new(ErrorCode::TotpRequired, "send a code of your authenticator app along, or a recovery code")
 }
 
 /// Unknown, expired, ended, used twice: never told apart.

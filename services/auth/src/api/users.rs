@@ -1,12 +1,13 @@
-//! Reading accounts.
+//! Reading accounts, and changing one's own.
 
-use super::{State, message};
+use super::{State, message, no_account};
 use crate::Error;
-use crate::store::user::{self, Filter, UserRow};
+use crate::domain::text::line;
+use crate::store::user::{self, Changes, Filter, UserRow};
 use access::Call;
 use callfairy_core::{Page, Problem, UserId};
-use proto::auth::{ListUsersResponse, LookUpUsersResponse, Role, User};
-use proto::rpc::users::{GetMe, GetUser, ListUsers, LookUpUsers};
+use proto::auth::{ListUsersResponse, LookUpUsersResponse, Role, UpdateMeRequest, User};
+use proto::rpc::users::{GetMe, GetUser, ListUsers, LookUpUsers, UpdateMe};
 
 pub struct Users(State);
 
@@ -27,8 +28,17 @@ impl Users {
 
 impl access::Users for Users {
     async fn get_me(&self, call: Call<GetMe>) -> Result<User, Problem> {
-        let me = self.find(call.user()?.id).await?;
-        self.answer(me.ok_or_else(|| Problem::unauthenticated("the account does not exist any more"))?).await
+        let me = self.0.account(call.user()?).await?;
+        self.answer(me).await
+    }
+
+    async fn update_me(&self, call: Call<UpdateMe>) -> Result<User, Problem> {
+        let (state, id, now) = (&self.0, call.user()?.id, self.0.clock.now());
+        let changes = changes(call.request)?;
+        let changed = state.pool.write(move |db| Ok::<_, Error>(user::change(db, id, &changes, now)?)).await?;
+        let me = changed.ok_or_else(no_account)?;
+        state.tell(id).await;
+        self.answer(me).await
     }
 
     async fn list_users(&self, call: Call<ListUsers>) -> Result<ListUsersResponse, Problem> {
@@ -62,4 +72,18 @@ impl access::Users for Users {
         };
         Ok(LookUpUsersResponse { users: rows.into_iter().map(answer).collect() })
     }
+}
+
+fn changes(request: UpdateMeRequest) -> Result<Changes, Problem> {
+    let text = |field, text: Option<String>| text.map(|text| line(field, &text)).transpose();
+    let name = text("name", request.name)?;
+    if name.as_deref() == Some("") {
+        return Err(Problem::field("name", "is required"));
+    }
+    Ok(Changes {
+        name,
+        company: text("company", request.company)?,
+        job_title: text("job_title", request.job_title)?,
+        phone: text("phone", request.phone)?,
+    })
 }

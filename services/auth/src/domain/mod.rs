@@ -4,5 +4,8 @@ pub mod email;
 pub mod ids;
 pub mod opaque_token;
 pub mod password;
+pub mod recovery_code;
 pub mod session;
 pub mod signing_key;
+pub mod text;
+pub mod totp;

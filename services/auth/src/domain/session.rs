@@ -1,5 +1,6 @@
 //! How long a session lives, and what becomes of a refresh token that comes in.
 
+use super::signing_key::ACCESS_TOKEN_LIFETIME;
 use callfairy_core::Timestamp;
 use std::time::Duration;
 
@@ -9,6 +10,10 @@ pub const IDLE: Duration = Duration::from_hours(30 * 24);
 pub const LIFETIME: Duration = Duration::from_hours(90 * 24);
 /// For this long after its exchange a token gets the same successor again: an answer may be lost on its way.
 pub const GRACE: Duration = Duration::from_secs(10);
+/// How much longer than an access token a session is thought to have one: the grace, and clocks that differ.
+const MARGIN: Duration = Duration::from_mins(1);
+/// An access token of a session may live for this long after the session was used last.
+pub const TOKENS_LIVE: Duration = ACCESS_TOKEN_LIFETIME.saturating_add(MARGIN);
 
 /// A session and one of its refresh tokens, as they are stored.
 #[derive(Debug, Clone, Copy)]

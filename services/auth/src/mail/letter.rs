@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::store::mail::{MailKind, MailRow};
 use crate::vault::Vault;
+use callfairy_core::Secret;
 use lettre::Message;
 use lettre::message::header::{ContentTransferEncoding, Header, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart};
@@ -61,17 +62,40 @@ impl Letterhead {
 
     fn words(&self, mail: &MailRow, vault: &Vault) -> Result<Words, Error> {
         Ok(match mail.kind {
-            MailKind::Verification => {
-                let token = mail.token(vault)?;
-                let token = token.ok_or_else(|| Error::Defect("a verification mail has no token".into()))?;
-                Words {
-                    subject: "Confirm your e-mail address",
-                    before: "Somebody, most likely you, has registered this address at CallFairy.\n\
-                             Follow this link to confirm it. It works once, for 24 hours.",
-                    link: Some(self.link("verify-email", token.expose())),
-                    after: "If it was not you, ignore this mail: without the link nothing happens.",
-                }
-            }
+            MailKind::Verification => Words {
+                subject: "Confirm your e-mail address",
+                before: "Somebody, most likely you, has registered this address at CallFairy.\n\
+                         Follow this link to confirm it. It works once, for 24 hours.",
+                link: Some(self.link("verify-email", token(mail, vault)?.expose())),
+                after: "If it was not you, ignore this mail: without the link nothing happens.",
+            },
+            MailKind::PasswordReset => Words {
+                subject: "Set a new password",
+                before: "Somebody, most likely you, has forgotten the password of your account at CallFairy.\n\
+                         Follow this link to set a new one. It works once, for 10 minutes.",
+                link: Some(self.link("reset-password", token(mail, vault)?.expose())),
+                after: "If it was not you, ignore this mail: your password stays as it is.",
+            },
+            MailKind::PasswordChanged => Words {
+                subject: "Your password was changed",
+                before: "The password of your account at CallFairy was changed just now.\n\
+                         Other devices were signed out.",
+                link: None,
+                after: "If it was not you, set a new password at once: choose \"forgot password\" when signing in.",
+            },
+            MailKind::TotpEnabled => Words {
+                subject: "Signing in asks for a code now",
+                before: "From now on, signing in to your account at CallFairy asks for a code of your\n\
+                         authenticator app as well. Keep the recovery codes in a safe place.",
+                link: None,
+                after: "If it was not you, set a new password at once, and tell whoever runs your platform.",
+            },
+            MailKind::TotpDisabled => Words {
+                subject: "Signing in asks for no code any more",
+                before: "From now on, signing in to your account at CallFairy asks for the password alone.",
+                link: None,
+                after: "If it was not you, set a new password at once, and turn the codes on again.",
+            },
             MailKind::AlreadyRegistered => Words {
                 subject: "You already have an account",
                 before: "Somebody, most likely you, has tried to register this address at CallFairy.\n\
@@ -92,6 +116,11 @@ impl Letterhead {
     fn link(&self, page: &str, token: &str) -> String {
         format!("{}/{page}?token={token}", self.public_url.as_str().trim_end_matches('/'))
     }
+}
+
+/// The token of the mail's link.
+fn token(mail: &MailRow, vault: &Vault) -> Result<Secret, Error> {
+    mail.token(vault)?.ok_or_else(|| Error::Defect(format!("a mail of the kind {} has no token", mail.kind)))
 }
 
 impl Words {

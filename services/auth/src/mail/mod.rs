@@ -16,7 +16,8 @@ pub use smtp::Smtp;
 use crate::Error;
 use crate::domain::email;
 use crate::domain::ids::MailId;
-use crate::store::mail::{self, MailRow};
+use crate::store::mail::{self, MailKind, MailRow};
+use crate::store::single_use_token::{RESET_LIFETIME, VERIFICATION_LIFETIME};
 use crate::vault::Vault;
 use async_trait::async_trait;
 use callfairy_core::{Clock, Timestamp};
@@ -29,15 +30,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-#[cfg(doc)]
-use crate::store::mail::MailKind;
-
 /// Mails that one replica sends at one time.
 pub const AT_ONE_TIME: u16 = 8;
 /// How often to look for mails that should have been sent by now.
 const SWEEP: Duration = Duration::from_secs(10);
-/// A mail that could not be sent for so long is given up: the link in it is dead by then.
-const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 /// Attempts in quick succession, by the queue; the later ones, with growing pauses, are the sweep's.
 const QUICK_ATTEMPTS: i32 = 5;
 /// How long sending one mail may take: less than its claim.
@@ -103,7 +99,7 @@ impl Sender {
                 tracing::info!(mail = %id, %kind, recipient, "mail sent");
                 Ok(Outcome::Done)
             }
-            Err(DeliveryError::NotNow(why)) if now.since(mail.created_at) < GIVE_UP_AFTER => {
+            Err(DeliveryError::NotNow(why)) if now.since(mail.created_at) < give_up_after(mail.kind) => {
                 tracing::warn!(mail = %id, attempt = mail.attempts, why, "a mail could not be sent yet");
                 let quick = mail.attempts < QUICK_ATTEMPTS;
                 self.pool.write(move |db| Ok::<_, Error>(mail::postpone(db, &mail)?)).await?;
@@ -146,6 +142,14 @@ pub async fn sweep(pool: Pool, queue: Queue, shutdown: CancellationToken) -> Res
         tracing::info!(mails = ids.len(), "ringing again for mails that were not sent");
         let ring = |id: MailId| Message::new(serde_json::json!({ "mail_id": id }).to_string().into_bytes());
         queue.publish(QueueName::Mail, ids.into_iter().map(ring).collect()).await;
+    }
+}
+
+/// A mail that could not be sent for so long is given up: the link in it is dead by then, or the news old.
+const fn give_up_after(kind: MailKind) -> Duration {
+    match kind {
+        MailKind::PasswordReset => RESET_LIFETIME,
+        _ => VERIFICATION_LIFETIME,
     }
 }
 

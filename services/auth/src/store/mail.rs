@@ -29,6 +29,14 @@ db::text_enum!(
         AlreadyRegistered = "already_registered",
         /// A refresh token was used twice; its session was ended.
         SessionEnded = "session_ended",
+        /// Set a new password with this link.
+        PasswordReset = "password_reset",
+        /// The password was changed, or set anew with a link.
+        PasswordChanged = "password_changed",
+        /// Signing in asks for a code from now on.
+        TotpEnabled = "totp_enabled",
+        /// Signing in asks for no code any more.
+        TotpDisabled = "totp_disabled",
     }
 );
 

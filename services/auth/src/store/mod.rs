@@ -1,11 +1,13 @@
 //! Rows and queries.
 
+pub mod link;
 pub mod mail;
 pub mod purge;
 pub mod schema;
 pub mod session;
 pub mod signing_key;
 pub mod single_use_token;
+pub mod totp;
 pub mod user;
 
 use db::Db;

@@ -20,11 +20,12 @@ diesel::table! {
         version -> BigInt,
         created_at -> UtcTime,
         updated_at -> UtcTime,
+        totp_enabled_at -> Nullable<UtcTime>,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::Nullable;
+    use diesel::sql_types::{Nullable, Text};
     use db::sql::{UtcTime, Uuid};
 
     sessions (id) {
@@ -34,6 +35,9 @@ diesel::table! {
         expires_at -> UtcTime,
         ends_at -> UtcTime,
         revoked_at -> Nullable<UtcTime>,
+        device -> Nullable<Text>,
+        address -> Nullable<Text>,
+        last_used_at -> UtcTime,
     }
 }
 
@@ -94,6 +98,29 @@ diesel::table! {
         private_key -> Binary,
         created_at -> UtcTime,
         retired_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable};
+    use db::sql::{UtcTime, Uuid};
+
+    totp (user_id) {
+        user_id -> Uuid,
+        secret -> Binary,
+        last_step -> BigInt,
+        failures -> Integer,
+        paused_until -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use db::sql::Uuid;
+
+    recovery_codes (user_id, hash) {
+        user_id -> Uuid,
+        hash -> Binary,
     }
 }
 

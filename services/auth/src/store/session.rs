@@ -1,25 +1,30 @@
 //! Sessions and their refresh tokens.
 
 use super::schema::{refresh_tokens, sessions, users};
-use super::user::UserRow;
+use super::user::{self, UserRow};
 use crate::Error;
 use crate::domain::ids::SessionId;
 use crate::domain::opaque_token::{self, Hash};
 use crate::domain::session::{self, Standing, Verdict};
 use crate::vault::{Place, Vault};
-use callfairy_core::{Secret, Timestamp, UserId};
+use access::Origin;
+use callfairy_core::{Page, Secret, Timestamp, UserId};
 use db::{Db, Sql, on};
 use diesel::prelude::*;
+use uuid::Uuid;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions, treat_none_as_default_value = false)]
-struct SessionRow {
-    id: Sql<SessionId>,
+pub struct SessionRow {
+    pub id: Sql<SessionId>,
     user_id: Sql<UserId>,
-    created_at: Sql<Timestamp>,
+    pub created_at: Sql<Timestamp>,
     expires_at: Sql<Timestamp>,
     ends_at: Sql<Timestamp>,
     revoked_at: Option<Sql<Timestamp>>,
+    pub device: Option<String>,
+    pub address: Option<String>,
+    pub last_used_at: Sql<Timestamp>,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -40,6 +45,10 @@ pub struct Presented {
 }
 
 impl Presented {
+    pub fn session_id(&self) -> SessionId {
+        self.session.id.0
+    }
+
     pub fn verdict(&self, now: Timestamp) -> Verdict<'_> {
         if !self.user.counts() {
             return Verdict::Over;
@@ -65,7 +74,7 @@ pub enum Refreshed {
 }
 
 /// Begins a session whose first refresh token has this hash.
-pub fn start(db: &mut Db, user: UserId, first: &Hash, now: Timestamp) -> QueryResult<SessionId> {
+pub fn start(db: &mut Db, user: UserId, first: &Hash, origin: &Origin, now: Timestamp) -> QueryResult<SessionId> {
     let (id, ends_at) = (SessionId::new(), now.plus(session::LIFETIME));
     let row = SessionRow {
         id: Sql(id),
@@ -74,6 +83,9 @@ pub fn start(db: &mut Db, user: UserId, first: &Hash, now: Timestamp) -> QueryRe
         expires_at: Sql(session::expires_at(now, ends_at)),
         ends_at: Sql(ends_at),
         revoked_at: None,
+        device: origin.device().map(str::to_owned),
+        address: origin.address().map(|address| address.to_string()),
+        last_used_at: Sql(now),
     };
     on!(db, |c| diesel::insert_into(sessions::table).values(&row).execute(c))?;
     add_token(db, id, first, now)?;
@@ -97,6 +109,7 @@ pub fn refresh(
     vault: &Vault,
     presented: &Hash,
     next: &Secret,
+    origin: &Origin,
     now: Timestamp,
 ) -> Result<Refreshed, Error> {
     lock(db, presented)?;
@@ -110,27 +123,82 @@ pub fn refresh(
             Ok(Refreshed::Next { session, token: Secret::new(token) })
         }
         Verdict::Reused => {
-            revoke(db, session, now)?;
+            end(db, found.user.id.0, session, now)?;
             Ok(Refreshed::Reused)
         }
         Verdict::Exchange => {
             let sealed = vault.seal(Place::Successor(presented), next.expose().as_bytes())?;
-            exchange(db, &found, sealed, now)?;
+            exchange(db, &found, sealed, origin, now)?;
             add_token(db, session, &opaque_token::hash(next.expose()), now)?;
             Ok(Refreshed::Next { session, token: next.clone() })
         }
     }
 }
 
-/// Ends a session; one that has ended stays as it is.
-pub fn revoke(db: &mut Db, session: SessionId, now: Timestamp) -> QueryResult<()> {
-    let open = sessions::table.find(Sql(session)).filter(sessions::revoked_at.is_null());
-    on!(db, |c| diesel::update(open).set(sessions::revoked_at.eq(Sql(now))).execute(c))?;
+/// Ends a session of the user, and lets the authority on access know. Answers whether it was open: one that has ended
+/// stays as it is, and another one's is left alone.
+pub fn end(db: &mut Db, user: UserId, session: SessionId, now: Timestamp) -> QueryResult<bool> {
+    let open = sessions::table
+        .find(Sql(session))
+        .filter(sessions::user_id.eq(Sql(user)))
+        .filter(sessions::revoked_at.is_null());
+    let ended = on!(db, |c| diesel::update(open).set(sessions::revoked_at.eq(Sql(now))).execute(c))?;
+    if ended == 0 {
+        return Ok(false);
+    }
     on!(db, |c| diesel::update(with_successor(session)).set(refresh_tokens::successor.eq(None::<Vec<u8>>)).execute(c))?;
-    Ok(())
+    user::report(db, user)?;
+    Ok(true)
 }
 
-fn exchange(db: &mut Db, found: &Presented, sealed: Vec<u8>, now: Timestamp) -> QueryResult<()> {
+/// Ends all sessions of the user, or all but one, and lets the authority on access know. Hold the user's row, so that no
+/// session begins meanwhile.
+pub fn end_all(db: &mut Db, user: UserId, but: Option<SessionId>, now: Timestamp) -> QueryResult<()> {
+    // No session has the nil id.
+    let but = but.unwrap_or(SessionId::from_uuid(Uuid::nil()));
+    let open = sessions::table
+        .filter(sessions::user_id.eq(Sql(user)))
+        .filter(sessions::id.ne(Sql(but)))
+        .filter(sessions::revoked_at.is_null());
+    on!(db, |c| diesel::update(open).set(sessions::revoked_at.eq(Sql(now))).execute(c))?;
+    user::report(db, user)
+}
+
+/// The user's sessions that were ended while their access tokens may live.
+pub fn ended(db: &mut Db, user: UserId, now: Timestamp) -> QueryResult<Vec<SessionId>> {
+    on!(db, |c| sessions::table
+        .filter(sessions::user_id.eq(Sql(user)))
+        .filter(sessions::revoked_at.is_not_null())
+        .filter(sessions::last_used_at.gt(Sql(now.minus(session::TOKENS_LIVE))))
+        .order(sessions::id)
+        .select(sessions::id)
+        .load(c))
+}
+
+/// The key of a list of sessions: newest first.
+pub type Key = (Timestamp, SessionId);
+
+/// The user's open sessions.
+pub fn list(db: &mut Db, user: UserId, page: &Page<Key>, now: Timestamp) -> QueryResult<Vec<SessionRow>> {
+    on!(db, |c| {
+        let mut query = sessions::table
+            .filter(sessions::user_id.eq(Sql(user)))
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.gt(Sql(now)))
+            .into_boxed();
+        if let Some((at, id)) = page.after {
+            let older = sessions::created_at.lt(Sql(at));
+            query = query.filter(older.or(sessions::created_at.eq(Sql(at)).and(sessions::id.lt(Sql(id)))));
+        }
+        query
+            .order((sessions::created_at.desc(), sessions::id.desc()))
+            .limit(page.limit())
+            .select(SessionRow::as_select())
+            .load(c)
+    })
+}
+
+fn exchange(db: &mut Db, found: &Presented, sealed: Vec<u8>, origin: &Origin, now: Timestamp) -> QueryResult<()> {
     let session = &found.session;
     // The exchange of a token proves that it arrived: its parent need not be answered again.
     on!(db, |c| diesel::update(with_successor(session.id.0))
@@ -139,10 +207,13 @@ fn exchange(db: &mut Db, found: &Presented, sealed: Vec<u8>, now: Timestamp) -> 
     on!(db, |c| diesel::update(refresh_tokens::table.find(&found.token.hash))
         .set((refresh_tokens::replaced_at.eq(Sql(now)), refresh_tokens::successor.eq(&sealed)))
         .execute(c))?;
-    let expires_at = session::expires_at(now, session.ends_at.0);
-    on!(db, |c| diesel::update(sessions::table.find(session.id))
-        .set(sessions::expires_at.eq(Sql(expires_at)))
-        .execute(c))?;
+    let used = (
+        sessions::expires_at.eq(Sql(session::expires_at(now, session.ends_at.0))),
+        sessions::last_used_at.eq(Sql(now)),
+        sessions::device.eq(origin.device()),
+        sessions::address.eq(origin.address().map(|address| address.to_string())),
+    );
+    on!(db, |c| diesel::update(sessions::table.find(session.id)).set(used).execute(c))?;
     Ok(())
 }
 

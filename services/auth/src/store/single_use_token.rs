@@ -10,13 +10,25 @@ use std::time::Duration;
 
 /// How long the link that confirms an address works.
 pub const VERIFICATION_LIFETIME: Duration = Duration::from_hours(24);
+/// How long the link that sets a new password works.
+pub const RESET_LIFETIME: Duration = Duration::from_mins(10);
 
 db::text_enum!(
     /// What a token is good for, and nothing else.
     pub enum Purpose {
         Verification = "verification",
+        PasswordReset = "password_reset",
     }
 );
+
+impl Purpose {
+    const fn lifetime(self) -> Duration {
+        match self {
+            Self::Verification => VERIFICATION_LIFETIME,
+            Self::PasswordReset => RESET_LIFETIME,
+        }
+    }
+}
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = single_use_tokens, treat_none_as_default_value = false)]
@@ -29,6 +41,16 @@ struct Row {
     created_at: Sql<Timestamp>,
     expires_at: Sql<Timestamp>,
     used_at: Option<Sql<Timestamp>>,
+}
+
+impl Row {
+    fn into_use(self) -> Use {
+        Use::Good {
+            user: self.user_id.0,
+            email_folded: self.email_folded,
+            registration: self.registration.map(|json| json.0),
+        }
+    }
 }
 
 /// What came of using a token.
@@ -53,18 +75,53 @@ pub fn add_verification(
     registration: Option<Registration>,
     now: Timestamp,
 ) -> QueryResult<()> {
+    add(db, hash, user, Purpose::Verification, registration, now)
+}
+
+/// Adds a token that sets a new password.
+pub fn add_reset(db: &mut Db, hash: &Hash, user: &UserRow, now: Timestamp) -> QueryResult<()> {
+    add(db, hash, user, Purpose::PasswordReset, None, now)
+}
+
+fn add(
+    db: &mut Db,
+    hash: &Hash,
+    user: &UserRow,
+    purpose: Purpose,
+    registration: Option<Registration>,
+    now: Timestamp,
+) -> QueryResult<()> {
     let row = Row {
         hash: hash.to_vec(),
-        purpose: Purpose::Verification,
+        purpose,
         user_id: user.id,
         email_folded: user.email_folded.clone(),
         registration: registration.map(Json),
         created_at: Sql(now),
-        expires_at: Sql(now.plus(VERIFICATION_LIFETIME)),
+        expires_at: Sql(now.plus(purpose.lifetime())),
         used_at: None,
     };
     on!(db, |c| diesel::insert_into(single_use_tokens::table).values(&row).execute(c))?;
     Ok(())
+}
+
+/// All tokens of the user for this purpose are used up.
+pub fn void(db: &mut Db, user: UserId, purpose: Purpose, now: Timestamp) -> QueryResult<()> {
+    let unused = single_use_tokens::table
+        .filter(single_use_tokens::user_id.eq(Sql(user)))
+        .filter(single_use_tokens::purpose.eq(purpose))
+        .filter(single_use_tokens::used_at.is_null());
+    on!(db, |c| diesel::update(unused).set(single_use_tokens::used_at.eq(Sql(now))).execute(c))?;
+    Ok(())
+}
+
+/// What using the token would come to now. It stays as it is.
+pub fn look_at(db: &mut Db, hash: &Hash, purpose: Purpose, now: Timestamp) -> QueryResult<Use> {
+    Ok(match find(db, hash, purpose)? {
+        None => Use::Unknown,
+        Some(row) if row.used_at.is_some() || row.expires_at.0 <= now => Use::Gone,
+        Some(row) => row.into_use(),
+    })
 }
 
 /// The registration that was mailed last: the one to mail again.
@@ -87,19 +144,18 @@ pub fn use_up(db: &mut Db, hash: &Hash, purpose: Purpose, now: Timestamp) -> Que
         .filter(single_use_tokens::used_at.is_null())
         .filter(single_use_tokens::expires_at.gt(Sql(now)));
     let used = on!(db, |c| diesel::update(unused).set(single_use_tokens::used_at.eq(Sql(now))).execute(c))?;
-    let row: Option<Row> = on!(db, |c| single_use_tokens::table
+    Ok(match find(db, hash, purpose)? {
+        None => Use::Unknown,
+        Some(_) if used == 0 => Use::Gone,
+        Some(row) => row.into_use(),
+    })
+}
+
+fn find(db: &mut Db, hash: &Hash, purpose: Purpose) -> QueryResult<Option<Row>> {
+    on!(db, |c| single_use_tokens::table
         .find(hash.as_slice())
         .filter(single_use_tokens::purpose.eq(purpose))
         .select(Row::as_select())
         .first(c)
-        .optional())?;
-    Ok(match row {
-        None => Use::Unknown,
-        Some(_) if used == 0 => Use::Gone,
-        Some(row) => Use::Good {
-            user: row.user_id.0,
-            email_folded: row.email_folded,
-            registration: row.registration.map(|json| json.0),
-        },
-    })
+        .optional())
 }

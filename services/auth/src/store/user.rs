@@ -27,6 +27,7 @@ pub struct UserRow {
     pub version: i64,
     pub created_at: Sql<Timestamp>,
     pub updated_at: Sql<Timestamp>,
+    pub totp_enabled_at: Option<Sql<Timestamp>>,
 }
 
 impl UserRow {
@@ -49,11 +50,17 @@ impl UserRow {
             version: 1,
             created_at: Sql(now),
             updated_at: Sql(now),
+            totp_enabled_at: None,
         }
     }
 
     pub fn is_verified(&self) -> bool {
         self.email_verified_at.is_some()
+    }
+
+    /// Whether signing in asks for a code.
+    pub fn has_totp(&self) -> bool {
+        self.totp_enabled_at.is_some()
     }
 
     /// Whether its owner can sign in.
@@ -91,6 +98,15 @@ fn search_text(name: &str, email: &str) -> String {
 
 pub fn find(db: &mut Db, id: UserId) -> QueryResult<Option<UserRow>> {
     on!(db, |c| users::table.find(Sql(id)).select(UserRow::as_select()).first(c).optional())
+}
+
+/// The account, which nobody else changes or signs in to until the transaction ends. SQLite has one writer anyway.
+pub fn lock(db: &mut Db, id: UserId) -> QueryResult<Option<UserRow>> {
+    let row = users::table.find(Sql(id));
+    match db {
+        Db::Postgres(c) => row.select(UserRow::as_select()).for_update().first(c).optional(),
+        Db::Sqlite(c) => row.select(UserRow::as_select()).first(c).optional(),
+    }
 }
 
 /// `folded` as [`Email::folded`].
@@ -147,6 +163,51 @@ pub fn verify(
     }
     report(db, id)?;
     Ok(true)
+}
+
+/// New values of a profile: `None` leaves the old one, an empty text removes it.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Not empty.
+    pub name: Option<String>,
+    pub company: Option<String>,
+    pub job_title: Option<String>,
+    pub phone: Option<String>,
+}
+
+/// Changes a profile, and answers what it is now; `None` if there is no such account.
+pub fn change(db: &mut Db, id: UserId, changes: &Changes, now: Timestamp) -> QueryResult<Option<UserRow>> {
+    let Some(old) = lock(db, id)? else { return Ok(None) };
+    let name = changes.name.as_ref().unwrap_or(&old.name);
+    let new = |change: &Option<String>, old: Option<String>| match change {
+        Some(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        None => old,
+    };
+    let changed = (
+        users::name.eq(name),
+        users::search_text.eq(search_text(name, &old.email)),
+        users::company.eq(new(&changes.company, old.company)),
+        users::job_title.eq(new(&changes.job_title, old.job_title)),
+        users::phone.eq(new(&changes.phone, old.phone)),
+        users::version.eq(users::version + 1),
+        users::updated_at.eq(Sql(now)),
+    );
+    on!(db, |c| diesel::update(users::table.find(Sql(id))).set(changed).execute(c))?;
+    report(db, id)?;
+    find(db, id)
+}
+
+pub fn set_password(db: &mut Db, id: UserId, password_hash: &str, now: Timestamp) -> QueryResult<()> {
+    let new = (users::password_hash.eq(password_hash), users::updated_at.eq(Sql(now)));
+    on!(db, |c| diesel::update(users::table.find(Sql(id))).set(new).execute(c))?;
+    Ok(())
+}
+
+/// From now on signing in asks for a code, or no longer.
+pub fn set_totp(db: &mut Db, id: UserId, enabled: bool, now: Timestamp) -> QueryResult<()> {
+    let new = (users::totp_enabled_at.eq(enabled.then_some(Sql(now))), users::updated_at.eq(Sql(now)));
+    on!(db, |c| diesel::update(users::table.find(Sql(id))).set(new).execute(c))?;
+    Ok(())
 }
 
 /// Lets the authority on access know of a change, in the change's own transaction.

@@ -29,6 +29,7 @@ async fn a_verified_account_is_known_when_its_owner_is_told(world: &World) {
         name: "Ada Lovelace".to_owned(),
         is_active: true,
         is_superadmin: false,
+        ended_sessions: vec![],
     };
     assert_eq!(fact, expected);
     let superadmin = world.tenancy.fact(crate::world::SUPERADMIN).unwrap();

@@ -1,15 +1,20 @@
 //! auth through its RPCs, on SQLite in this process and on PostgreSQL over TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod changing_passwords;
+mod devices;
 mod eml;
 mod facts;
 mod mail_server;
 mod mailing;
 mod passwords;
+mod profile;
 mod purging;
 mod refreshing;
 mod registering;
+mod second_factor;
 mod signing_in;
+mod signing_out;
 mod superadmins;
 mod tenancy;
 mod tokens;

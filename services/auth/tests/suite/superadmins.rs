@@ -3,7 +3,7 @@
 use crate::world::{DEADLINE, SUPERADMIN, World, code};
 use auth::{Error, create_superadmin};
 use callfairy_core::{Clock as _, ErrorCode, Problem, Secret};
-use proto::auth::{LoginRequest, Role};
+use proto::auth::Role;
 use proto::rpc::sessions::Login;
 
 testkit::on_both!(
@@ -43,7 +43,7 @@ async fn of_two_starts_at_one_time_one_makes_it(world: &World) {
     let password = first.password.clone().unwrap();
     assert!(password.expose().chars().count() >= 20);
     assert!(first.notice().contains(password.expose()) && !format!("{first:?}").contains(password.expose()));
-    let request = LoginRequest { email: SUPERADMIN.to_owned(), password: password.expose().to_owned() };
+    let request = crate::world::login(SUPERADMIN, password.expose());
     let tokens = other.client.unary::<Login>(&access::Meta::default(), request).await.unwrap();
     assert_eq!(tokens.user.unwrap().role(), Role::Superadmin);
     one.end().await;

@@ -25,6 +25,8 @@ pub struct Known {
     pub mood: Mood,
     /// The newest of each account, as tenancy keeps it.
     pub facts: HashMap<String, AccountFact>,
+    /// Sessions that have ended.
+    pub ended: HashSet<String>,
     /// Ids of users who are somebody's agent.
     pub agents: HashSet<String>,
 }
@@ -59,6 +61,7 @@ impl access::Authority for Tenancy {
         self.mood().await?;
         let fact = call.request;
         self.with(|known| {
+            known.ended.extend(fact.ended_sessions.iter().cloned());
             let newest = known.facts.entry(fact.user_id.clone()).or_insert_with(|| fact.clone());
             if fact.version > newest.version {
                 *newest = fact;
@@ -68,7 +71,10 @@ impl access::Authority for Tenancy {
     }
 
     async fn get_access(&self, call: Call<GetAccess>) -> Result<AccessSnapshot, Problem> {
-        let fact = self.with(|known| known.facts.get(&call.request.user_id).cloned()).unwrap_or_default();
+        let fact = self.with(|known| {
+            let open = !known.ended.contains(&call.request.session_id);
+            known.facts.get(&call.request.user_id).filter(|_| open).cloned().unwrap_or_default()
+        });
         let (user_is_active, is_superadmin) = (fact.is_active, fact.is_superadmin);
         Ok(AccessSnapshot { user_is_active, is_superadmin, ..Default::default() })
     }

@@ -131,10 +131,7 @@ async fn replicas_that_start_together_agree_on_one_key(world: &World) {
     let replicas = join_all((0..6).map(|_| world.launch(world.config()))).await;
     assert_eq!(world.count("signing_keys").await, 1);
     for (signs, verifies) in replicas.iter().zip(replicas.iter().rev()) {
-        let request = proto::auth::LoginRequest {
-            email: crate::world::SUPERADMIN.to_owned(),
-            password: crate::world::SUPERADMIN_PASSWORD.to_owned(),
-        };
+        let request = crate::world::login(crate::world::SUPERADMIN, crate::world::SUPERADMIN_PASSWORD);
         let nobody = access::Meta::default();
         let tokens = signs.client.unary::<Login>(&nobody, request).await.unwrap();
         verifies.client.unary::<GetMe>(&bearer(&tokens.access_token), GetMeRequest {}).await.unwrap();

@@ -150,7 +150,7 @@ impl World {
     }
 
     pub async fn login(&self, email: &str, password: &str) -> Result<Tokens, Problem> {
-        self.call::<Login>(LoginRequest { email: email.to_owned(), password: password.to_owned() }).await
+        self.call::<Login>(login(email, password)).await
     }
 
     pub async fn refresh(&self, token: &str) -> Result<Tokens, Problem> {
@@ -158,11 +158,19 @@ impl World {
     }
 
     pub async fn logout(&self, tokens: &Tokens) -> Result<(), Problem> {
-        self.call_as::<Logout>(tokens, LogoutRequest {}).await.map(drop)
+        self.call_as::<Logout>(tokens, LogoutRequest::default()).await.map(drop)
     }
 
     pub async fn me(&self, tokens: &Tokens) -> Result<User, Problem> {
         self.call_as::<GetMe>(tokens, proto::auth::GetMeRequest {}).await
+    }
+
+    /// Waits until the access token is refused.
+    pub async fn is_refused(&self, tokens: &Tokens) {
+        testkit::eventually("the access token is refused", DEADLINE, async || {
+            self.me(tokens).await.err().map(|problem| assert_eq!(problem.code, ErrorCode::Unauthenticated))
+        })
+        .await;
     }
 
     /// Registered, verified, and signed in with [`PASSWORD`].
@@ -294,6 +302,10 @@ pub fn registration(email: &str) -> RegisterRequest {
         name: "Ada Lovelace".to_owned(),
         ..Default::default()
     }
+}
+
+pub fn login(email: &str, password: &str) -> LoginRequest {
+    LoginRequest { email: email.to_owned(), password: password.to_owned(), ..Default::default() }
 }
 
 pub fn bearer(token: &str) -> Meta {

@@ -12,7 +12,11 @@ use tokio::time::timeout;
 
 const ORIGIN: &str = "https://app.example.com";
 
-crate::both_ways!(requests_have_ids, nothing_else_from_outside_reaches_a_service);
+crate::both_ways!(
+    requests_have_ids,
+    nothing_else_from_outside_reaches_a_service,
+    a_service_learns_where_a_request_comes_from
+);
 
 async fn requests_have_ids(world: &World) {
     let sent = async |id: &str| {
@@ -47,6 +51,27 @@ async fn requests_have_ids(world: &World) {
     let long = world.ada.request(Method::POST, &own("/contacts")).header("idempotency-key", "k".repeat(201));
     let long = long.json(&json!({"name": "a", "phone_number": "1"})).send().await.unwrap();
     assert_eq!(Answer::read(long).await.unwrap().expect(400)["errors"][0]["field"], "Idempotency-Key");
+}
+
+async fn a_service_learns_where_a_request_comes_from(world: &World) {
+    let origin = async |device: &[u8]| {
+        let request = world
+            .ada
+            .request(Method::GET, &own("/contacts"))
+            .header("user-agent", reqwest::header::HeaderValue::from_bytes(device).unwrap())
+            // Only the connection counts.
+            .header("x-callfairy-device", "a forged one")
+            .header("x-callfairy-address", "203.0.113.9")
+            .header("x-forwarded-for", "203.0.113.9");
+        assert_eq!(request.send().await.unwrap().status(), 200);
+        world.seen.one().origin
+    };
+    let browser = origin(b"Mozilla/5.0 (X11; Linux x86_64)").await;
+    assert_eq!(browser.device(), Some("Mozilla/5.0 (X11; Linux x86_64)"));
+    assert!(browser.address().unwrap().is_loopback());
+    assert_eq!(origin("Grüße".as_bytes()).await.device(), Some("Gre"));
+    assert_eq!(origin(&[b'x'; 1_000]).await.device().unwrap().len(), 200);
+    assert_eq!(origin(b"").await.device(), None);
 }
 
 async fn nothing_else_from_outside_reaches_a_service(world: &World) {

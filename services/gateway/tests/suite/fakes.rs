@@ -1,11 +1,11 @@
 //! The services behind the gateway: they write down what reaches them, and answer as a test wants.
 
-use access::{Call, Caller, Replies, Services, StreamCall};
+use access::{Call, Caller, Origin, Replies, Services, StreamCall};
 use callfairy_core::{ErrorCode, FieldError, Problem};
 use futures_util::{StreamExt, stream};
 use proto::Rpc;
 use proto::agent::{Agent, ListAgentsResponse, RevokeAgentResponse};
-use proto::auth::Tokens;
+use proto::auth::{ListSessionsResponse, Tokens};
 use proto::rpc::{access as access_rpc, agents, contacts, events, imports, provider_webhooks, sessions};
 use proto::telephony::{Contact, Event, Import, ImportStatus, ListContactsResponse, ListImportsResponse};
 use proto::tenancy::{ListPermissionsResponse, MyAccess};
@@ -47,6 +47,7 @@ pub struct Heard {
     pub idempotency_key: Option<String>,
     pub request_id: Option<String>,
     pub trace: BTreeMap<String, String>,
+    pub origin: Origin,
 }
 
 #[derive(Default)]
@@ -74,6 +75,7 @@ impl Seen {
             idempotency_key: call.idempotency_key().map(str::to_owned),
             request_id: call.request_id().map(str::to_owned),
             trace: call.trace().clone(),
+            origin: call.origin().clone(),
         });
     }
 
@@ -116,6 +118,14 @@ impl access::Sessions for Fake {
     async fn logout(&self, call: Call<sessions::Logout>) -> Result<Empty, Problem> {
         self.0.hear(&call);
         Ok(Empty {})
+    }
+
+    async fn list_sessions(&self, _: Call<sessions::ListSessions>) -> Result<ListSessionsResponse, Problem> {
+        Err(Problem::internal())
+    }
+
+    async fn end_session(&self, _: Call<sessions::EndSession>) -> Result<Empty, Problem> {
+        Err(Problem::internal())
     }
 }
 

@@ -13,6 +13,7 @@ async fn every_code_has_its_status(world: &World) {
         (ErrorCode::InvalidArgument, 400),
         (ErrorCode::Unauthenticated, 401),
         (ErrorCode::InvalidCredentials, 401),
+        (ErrorCode::TotpRequired, 401),
         (ErrorCode::PermissionDenied, 403),
         (ErrorCode::PermissionNotGrantable, 403),
         (ErrorCode::NotFound, 404),

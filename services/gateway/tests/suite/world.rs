@@ -131,7 +131,7 @@ struct Authority;
 
 #[async_trait]
 impl SnapshotSource for Authority {
-    async fn snapshot(&self, _: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+    async fn snapshot(&self, _: access::User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
         let named = organisation.map(|id| id.to_string()).unwrap_or_default();
         let is_agent = named == ORGANISATION;
         Ok(Snapshot {

@@ -3,7 +3,8 @@
 use super::Authority;
 use super::access::relation;
 use crate::domain::email;
-use crate::store::{accounts, assignments, invitations, snapshots};
+use crate::store::ended_sessions::SessionId;
+use crate::store::{accounts, assignments, ended_sessions, invitations, snapshots};
 use crate::{Error, Result};
 use access::{Call, PermissionSet};
 use callfairy_core::{Problem, User, UserId};
@@ -24,13 +25,14 @@ impl access::Authority for Authority {
             is_active: fact.is_active,
             is_superadmin: fact.is_superadmin,
         };
+        let ended: Vec<SessionId> = super::ids("ended_sessions", &fact.ended_sessions)?;
         let now = self.0.clock.now();
         let report = move |db: &mut Db| -> Result<()> {
             invitations::lock(db, &row.folded_email)?;
             if accounts::report(db, &row)? && row.is_active {
                 invitations::accept(db, row.user_id.0, &row.folded_email, now)?;
             }
-            Ok(())
+            Ok(ended_sessions::add(db, &ended, now)?)
         };
         self.0.pool.write(report).await?;
         Ok(Empty {})
@@ -57,7 +59,11 @@ impl access::Authority for Authority {
             "" => None,
             id => Some(super::id("organisation_id", id)?),
         };
-        let read = move |db: &mut Db| Ok::<_, Error>(snapshots::snapshot(db, user, organisation)?);
+        let session = match call.request.session_id.as_str() {
+            "" => None,
+            id => Some(super::id("session_id", id)?),
+        };
+        let read = move |db: &mut Db| Ok::<_, Error>(snapshots::snapshot(db, user, session, organisation)?);
         let snapshot = self.0.pool.read(read).await?;
         Ok(AccessSnapshot {
             user_is_active: snapshot.user_is_active,

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod assignments;
+pub mod ended_sessions;
 pub mod grants;
 pub mod invitations;
 pub mod members;
@@ -15,7 +16,7 @@ use db::purge::Purge;
 use db::{Db, idempotency};
 use diesel::prelude::*;
 
-pub const OLD_ROWS: [Purge; 2] = [idempotency::purge, invitations::purge];
+pub const OLD_ROWS: [Purge; 3] = [idempotency::purge, ended_sessions::purge, invitations::purge];
 
 /// Until the transaction ends, no other one gets past this for the same `what`. SQLite has one writer anyway.
 pub fn one_at_a_time(db: &mut Db, what: &str) -> QueryResult<()> {

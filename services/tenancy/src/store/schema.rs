@@ -51,6 +51,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    use db::sql::{UtcTime, Uuid};
+
+    ended_sessions (session_id) {
+        session_id -> Uuid,
+        reported_at -> UtcTime,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Integer;
     use db::sql::{UtcTime, Uuid};
 

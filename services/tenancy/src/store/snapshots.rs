@@ -1,10 +1,11 @@
 //! The facts put together: what a user is, and may do.
 
+use super::ended_sessions::SessionId;
 use super::organisations::{OrganisationRow, Visible};
-use super::{accounts, assignments, grants, members, organisations};
+use super::{accounts, assignments, ended_sessions, grants, members, organisations};
 use crate::Result;
 use crate::domain::access::{UserFacts, in_organisation, on_platform};
-use access::{Relation, Snapshot, SnapshotSource};
+use access::{Relation, Snapshot, SnapshotSource, User};
 use async_trait::async_trait;
 use callfairy_core::{OrganisationId, Problem, UserId};
 use db::{Db, Pool};
@@ -31,7 +32,18 @@ pub fn facts(db: &mut Db, user: UserId) -> QueryResult<UserFacts> {
     Ok(facts_of(db, &[user])?.remove(&user).unwrap_or_default())
 }
 
-pub fn snapshot(db: &mut Db, user: UserId, organisation: Option<OrganisationId>) -> QueryResult<Snapshot> {
+/// `session`: the one whose token is used. Once it has ended, its user is nobody.
+pub fn snapshot(
+    db: &mut Db,
+    user: UserId,
+    session: Option<SessionId>,
+    organisation: Option<OrganisationId>,
+) -> QueryResult<Snapshot> {
+    if let Some(session) = session
+        && ended_sessions::contains(db, session)?
+    {
+        return Ok(on_platform(&UserFacts::default()));
+    }
     match organisation {
         None => Ok(on_platform(&facts(db, user)?)),
         Some(id) => within(db, user, id),
@@ -76,8 +88,9 @@ pub struct OwnTables(pub Pool);
 
 #[async_trait]
 impl SnapshotSource for OwnTables {
-    async fn snapshot(&self, user: UserId, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
-        let answer: Result<Snapshot> = self.0.read(move |db| Ok(snapshot(db, user, organisation)?)).await;
+    async fn snapshot(&self, user: User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+        let (id, session) = (user.id, Some(SessionId::from_uuid(user.session_id)));
+        let answer: Result<Snapshot> = self.0.read(move |db| Ok(snapshot(db, id, session, organisation)?)).await;
         Ok(answer?)
     }
 }

@@ -4,6 +4,7 @@
 mod access;
 mod api_keys;
 mod authority;
+mod ended_sessions;
 mod explaining;
 mod facts;
 mod granting;

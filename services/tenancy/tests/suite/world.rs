@@ -199,6 +199,7 @@ pub fn account(user: UserId, name: &str) -> AccountFact {
         name: name.to_owned(),
         is_active: true,
         is_superadmin: false,
+        ended_sessions: vec![],
     }
 }
 
