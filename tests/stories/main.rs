@@ -6,6 +6,7 @@ mod bad_input;
 mod first_campaign;
 mod isolation;
 mod live_events;
+mod readme;
 mod restarts;
 mod webhooks;
 mod world;
