@@ -16,6 +16,8 @@ mod facts;
 mod neighbours;
 mod store;
 
+pub use domain::packages::all as packages;
+
 use error::{Error, Result};
 
 use access::Services;

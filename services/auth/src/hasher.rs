@@ -1,19 +1,14 @@
-//! Password hashes: Argon2id, a bounded number at one time.
+//! Hashing passwords: a bounded number at one time.
 
 use crate::Error;
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use crate::domain::password_hash::{self, DUMMY};
 use callfairy_core::Secret;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-const MEMORY_KIB: u32 = 19_456;
-const ITERATIONS: u32 = 2;
-const LANES: u32 = 1;
 /// How long to wait for a free hasher.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// Verified when there is no account, so that an unknown address costs what a known one does. No password has it.
-const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$+Q2m0qC8S8nYIVqSQnCkzrgnXB5U9uhSeVQ0aWYqFbY";
 
 /// Hashes on blocking threads: each takes tens of milliseconds and 19 MiB. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,22 +22,14 @@ impl Hasher {
 
     /// The password's hash as a PHC string. [`Error::Busy`] if no hasher becomes free in 5 s.
     pub async fn hash(&self, password: Secret) -> Result<String, Error> {
-        self.run(move || {
-            let hash: PasswordHash = argon2()?.hash_password(password.expose().as_bytes()).map_err(defect)?;
-            Ok(hash.to_string())
-        })
-        .await
+        self.run(move || password_hash::hash(password.expose().as_bytes()).map_err(defect)).await
     }
 
     /// Whether the password has this hash. Without one it has not, and finding that out takes as long.
     pub async fn verify(&self, password: Secret, hash: Option<String>) -> Result<bool, Error> {
         self.run(move || {
-            let parsed = PasswordHash::new(hash.as_deref().unwrap_or(DUMMY)).map_err(defect)?;
-            match argon2()?.verify_password(password.expose().as_bytes(), &parsed) {
-                Ok(()) => Ok(hash.is_some()),
-                Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(defect(error)),
-            }
+            let verified = password_hash::verify(password.expose().as_bytes(), hash.as_deref().unwrap_or(DUMMY));
+            Ok(verified.map_err(defect)? && hash.is_some())
         })
         .await
     }
@@ -62,11 +49,6 @@ impl Hasher {
     }
 }
 
-fn argon2() -> Result<Argon2<'static>, Error> {
-    let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).map_err(|error| Error::Defect(error.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
 fn defect(error: impl std::fmt::Display) -> Error {
     Error::Defect(format!("a password hash: {error}"))
 }
@@ -75,6 +57,8 @@ fn defect(error: impl std::fmt::Display) -> Error {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::domain::password_hash::{ITERATIONS, LANES, MEMORY_KIB};
+    use argon2::{Params, PasswordHash};
     use tokio::time::Instant;
 
     #[tokio::test]

@@ -12,6 +12,7 @@ mod config;
 mod domain;
 mod error;
 mod hasher;
+mod import;
 mod keys;
 mod mail;
 mod relay;
@@ -22,6 +23,7 @@ mod vault;
 
 pub use config::{Announce, Config};
 pub use error::Error;
+pub use import::{DjangoRole, DjangoUser, HashedPassword, UsersImported, import_users};
 pub use superadmin::{FirstSuperadmin, create_superadmin, first_superadmin};
 
 use crate::domain::signing_key::Signer;

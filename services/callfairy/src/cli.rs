@@ -45,6 +45,9 @@ pub enum Command {
     /// Superadmins: the people who operate the platform.
     #[command(subcommand)]
     Superadmin(SuperadminCommand),
+    /// Accounts.
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// The queues.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -53,7 +56,7 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the OpenAPI document.
     Openapi,
-    /// Print who may call which method, as a table.
+    /// Print who may call which method, and what can be granted, as Markdown.
     AccessMatrix,
 }
 
@@ -92,6 +95,24 @@ pub struct SuperadminArgs {
     pub email: String,
     #[arg(long)]
     pub name: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Take over the accounts of a Django system, with their passwords.
+    ///
+    /// The file is a JSON list: [{"email": …, "name": …, "password": "pbkdf2_sha256$…", "role": "user",
+    /// "is_active": true, "date_joined": "2024-05-01T08:00:00Z"}, …]. Accounts that are there stay as they are, so the
+    /// command can be run again. Roles but superadmin follow from assignments, which are made anew.
+    Import(UsersImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct UsersImportArgs {
+    pub file: PathBuf,
+    /// Only look at the file.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,7 @@ mod demo;
 mod platform;
 
 use clap::Parser;
-use cli::{Cli, Command, ConfigCommand, DeadCommand, QueueCommand, SuperadminCommand};
+use cli::{Cli, Command, ConfigCommand, DeadCommand, QueueCommand, SuperadminCommand, UsersCommand};
 use runtime::{BoxError, Program, Settings, Shutdown};
 use std::process::ExitCode;
 
@@ -39,6 +39,11 @@ fn main() -> ExitCode {
                 commands::superadmin::create(&settings, admin).await
             })
         }
+        Some(Command::Users(UsersCommand::Import(import))) => {
+            with_settings(Program::Platform, config, async |settings, _| {
+                commands::users::import(&settings, import).await
+            })
+        }
         Some(Command::Queue(QueueCommand::Dead(dead))) => {
             with_settings(Program::Platform, config, async |settings, _| match dead {
                 DeadCommand::List { limit } => commands::dead::list(&settings, limit).await,
@@ -47,7 +52,7 @@ fn main() -> ExitCode {
         }
         Some(Command::Config(ConfigCommand::Check { program })) => commands::config::check(program.into(), config),
         Some(Command::Openapi) => commands::print(proto::OPENAPI),
-        Some(Command::AccessMatrix) => commands::print(&commands::access_matrix::table()),
+        Some(Command::AccessMatrix) => commands::print(&commands::access_matrix::document()),
     }
 }
 

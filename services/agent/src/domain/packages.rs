@@ -31,6 +31,15 @@ pub const PACKAGES: [(Package, &[Permission]); 3] = [
     ),
 ];
 
+/// The packages by their keys, with what they hold.
+pub fn all() -> Vec<(String, PermissionSet)> {
+    let named = |(package, held): &(Package, &[Permission])| {
+        let key = package.as_str_name().trim_start_matches("PACKAGE_").to_lowercase();
+        (key, held.iter().copied().collect())
+    };
+    PACKAGES.iter().map(named).collect()
+}
+
 /// What an assignment gets that asks for nothing.
 pub const DEFAULT: Package = Package::Standard;
 

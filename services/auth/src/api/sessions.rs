@@ -5,6 +5,7 @@ use crate::Error;
 use crate::domain::email;
 use crate::domain::ids::SessionId;
 use crate::domain::opaque_token::{self, Hash, Kind};
+use crate::domain::password_hash;
 use crate::domain::session::Verdict;
 use crate::domain::signing_key::ACCESS_TOKEN_LIFETIME;
 use crate::domain::totp::Proof;
@@ -45,6 +46,14 @@ impl Sessions {
         })
     }
 
+    /// Only now is the password known that another system has hashed.
+    async fn hash_anew(&self, user: &UserRow, password: Secret) -> Result<String, Problem> {
+        let (id, old, hash) = (user.id.0, user.password_hash.clone(), self.0.hasher.hash(password).await?);
+        let new = hash.clone();
+        self.0.pool.write(move |db| Ok::<_, Error>(user::hash_anew(db, id, &old, &new)?)).await?;
+        Ok(hash)
+    }
+
     /// The user's role; tenancy knows the account by then, so that the token works when its owner has it.
     async fn make_known(&self, user: &UserRow) -> Result<Role, Problem> {
         if let Err(problem) = self.0.tenancy.report(user, &[]).await {
@@ -63,8 +72,11 @@ impl access::Sessions for Sessions {
         let (address, password) = (email::fold(&request.email), Secret::new(request.password));
         let user = state.pool.read(move |db| Ok::<_, Error>(user::find_by_email(db, &address)?)).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let has_password = state.hasher.verify(password, hash).await?;
-        let user = user.filter(|user| has_password && user.counts()).ok_or_else(wrong_credentials)?;
+        let has_password = state.hasher.verify(password.clone(), hash).await?;
+        let mut user = user.filter(|user| has_password && user.counts()).ok_or_else(wrong_credentials)?;
+        if password_hash::is_outdated(&user.password_hash) {
+            user.password_hash = self.hash_anew(&user, password).await?;
+        }
         if user.has_totp() && proof.is_none() {
             return Err(totp_required());
         }

@@ -4,6 +4,7 @@ pub mod email;
 pub mod ids;
 pub mod opaque_token;
 pub mod password;
+pub mod password_hash;
 pub mod recovery_code;
 pub mod session;
 pub mod signing_key;

@@ -130,6 +130,12 @@ pub fn insert(db: &mut Db, row: &UserRow) -> QueryResult<bool> {
     Ok(inserted == 1)
 }
 
+/// The same password's other hash, unless the password was changed meanwhile.
+pub fn hash_anew(db: &mut Db, id: UserId, old: &str, new: &str) -> QueryResult<()> {
+    let unchanged = users::table.find(Sql(id)).filter(users::password_hash.eq(old));
+    on!(db, |c| diesel::update(unchanged).set(users::password_hash.eq(new)).execute(c)).map(|_| ())
+}
+
 pub fn has_superadmin(db: &mut Db) -> QueryResult<bool> {
     on!(db, |c| diesel::select(diesel::dsl::exists(users::table.filter(users::is_superadmin))).get_result(c))
 }

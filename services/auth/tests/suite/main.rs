@@ -5,6 +5,7 @@ mod changing_passwords;
 mod devices;
 mod eml;
 mod facts;
+mod importing;
 mod mail_server;
 mod mailing;
 mod passwords;

@@ -1,4 +1,4 @@
-//! Who may call which method: the contract's own words, as a table.
+//! Who may call which method, and what can be granted: the contract's own words, as a document.
 
 use proto::{Access, Rpc, Visit};
 use std::fmt::Write;
@@ -41,8 +41,43 @@ impl Visit for Rows {
     }
 }
 
-/// Markdown, sorted.
-pub fn table() -> String {
+/// Markdown.
+pub fn document() -> String {
+    format!(
+        "# Who may do what\n\n\
+         Made from the contract by `callfairy access-matrix`; what the roles mean, [front-ends.md](front-ends.md) tells.\n\n\
+         ## Permissions\n\n{}\n\
+         ## Methods\n\n\
+         A permission is one in the organisation that the path names. Superadmins may call everything but what is for our \
+         services alone.\n\n{}",
+        permissions(),
+        methods()
+    )
+}
+
+/// By category. A superadmin has all of them, an agent what a package or single grants give, a member single grants.
+fn permissions() -> String {
+    let packages = agent::packages();
+    let mut out = String::from("| category | permission | allows |");
+    let mut line = String::from("| --- | --- | --- |");
+    for (name, _) in &packages {
+        let _ = write!(out, " {name} |");
+        line.push_str(" --- |");
+    }
+    let _ = writeln!(out, " can be granted |\n{line} --- |");
+    for info in proto::PERMISSIONS {
+        let _ = write!(out, "| {} | `{}` | {} |", info.category, info.key, info.description);
+        let yes = |holds: bool| if holds { "yes" } else { "" };
+        for (_, held) in &packages {
+            let _ = write!(out, " {} |", yes(held.contains(info.permission)));
+        }
+        let _ = writeln!(out, " {} |", if info.system { "no: superadmins alone" } else { "yes" });
+    }
+    out
+}
+
+/// Sorted.
+fn methods() -> String {
     let mut rows = Rows::default();
     proto::each_rpc(&mut rows);
     rows.0.sort_by_key(|row| (row.service, row.method));
@@ -52,4 +87,15 @@ pub fn table() -> String {
         let _ = writeln!(out, "| {service}.{method} | {route} | {who} |");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_document_is_up_to_date() {
+        let committed = include_str!("../../../../deploy/docs/access-matrix.md");
+        assert!(committed == document(), "cargo run -- access-matrix > deploy/docs/access-matrix.md");
+    }
 }

@@ -7,6 +7,7 @@ pub mod dead;
 pub mod migrate;
 pub mod simulator;
 pub mod superadmin;
+pub mod users;
 
 use runtime::ConfigError;
 use std::io::Write;
