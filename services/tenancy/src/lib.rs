@@ -66,7 +66,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     tokio::task::spawn_blocking(move || db::check(url.expose(), schema, &MIGRATIONS)).await??;
     let pool = Pool::open(database_url.expose(), schema, pool_size)?;
 
-    let own_tables = Arc::new(store::snapshots::OwnTables(pool.clone()));
+    let own_tables = Arc::new(store::snapshots::OwnTables(pool.of_everyone()));
     let guard = context.guard_with(context.auth_keys(), own_tables);
     let state = api::State { pool: pool.clone(), clock: context.clock.clone() };
     let services = Services::new(guard)
@@ -80,7 +80,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.spawn(
         "tenancy's purge",
-        db::purge::run(pool.clone(), context.clock.clone(), shutdown.token(), store::OLD_ROWS),
+        db::purge::run(pool.of_everyone(), context.clock.clone(), shutdown.token(), store::OLD_ROWS),
     );
     if let Some(address) = ops_addr {
         let ops = TcpListener::bind(address).await?;

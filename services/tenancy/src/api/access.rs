@@ -38,7 +38,7 @@ impl access::Access for Access {
                 is_superadmin: on_platform(&facts).is_superadmin,
             })
         };
-        Ok(self.0.pool.read(my_access).await?)
+        Ok(self.0.of_everyone().read(my_access).await?)
     }
 }
 

@@ -22,7 +22,7 @@ impl access::ApiKeys for ApiKeys {
             let next_page_token = page.cut(&mut rows, |row| row.id.0);
             Ok(ListApiKeysResponse { api_keys: rows.into_iter().map(message).collect(), next_page_token })
         };
-        Ok(self.0.pool.read(list).await?)
+        Ok(self.0.of(&scope).read(list).await?)
     }
 
     async fn create_api_key(&self, call: Call<rpc::CreateApiKey>) -> Result<ApiKey, Problem> {
@@ -57,7 +57,7 @@ impl access::ApiKeys for ApiKeys {
                 Ok(message(row.clone()))
             })
         };
-        let made = self.0.pool.write(create).await?;
+        let made = self.0.of(&scope).write(create).await?;
         // Another id is that of an earlier request's key.
         let key = (made.id == id.to_string()).then(|| key.text.expose().to_owned());
         Ok(ApiKey { key, ..made })
@@ -66,7 +66,8 @@ impl access::ApiKeys for ApiKeys {
     async fn revoke_api_key(&self, call: Call<rpc::RevokeApiKey>) -> Result<Empty, Problem> {
         let (scope, id, by) = (*call.scope(), super::id("id", &call.request.id)?, call.user()?.id);
         let now = self.0.clock.now();
-        let revoked = self.0.pool.write(move |db| Ok::<_, Error>(store::revoke(db, &scope, id, by, now)?)).await?;
+        let revoked =
+            self.0.of(&scope).write(move |db| Ok::<_, Error>(store::revoke(db, &scope, id, by, now)?)).await?;
         if revoked { Ok(Empty {}) } else { Err(Problem::not_found()) }
     }
 
@@ -81,7 +82,7 @@ impl access::ApiKeys for ApiKeys {
             let works = api_key::works(row.permission_set(), expires_at, is_active, &creator, now);
             Ok(works.map(|permissions| (row, permissions)))
         };
-        let (row, permissions) = self.0.pool.read(find).await?.ok_or_else(Problem::not_found)?;
+        let (row, permissions) = self.0.of_everyone().read(find).await?.ok_or_else(Problem::not_found)?;
         self.note_use(&row, now).await;
         Ok(VerifiedApiKey {
             id: row.id.to_string(),
@@ -101,7 +102,7 @@ impl ApiKeys {
             return;
         }
         let touch = move |db: &mut Db| Ok::<_, Error>(store::touch(db, id, now, before)?);
-        if let Err(error) = self.0.pool.write(touch).await {
+        if let Err(error) = self.0.of_everyone().write(touch).await {
             tracing::warn!(%error, api_key = %id, "the use of a key is not noted");
         }
     }

@@ -34,7 +34,7 @@ impl access::Authority for Authority {
             }
             Ok(ended_sessions::add(db, &ended, now)?)
         };
-        self.0.pool.write(report).await?;
+        self.0.of_everyone().write(report).await?;
         Ok(Empty {})
     }
 
@@ -64,7 +64,7 @@ impl access::Authority for Authority {
             id => Some(super::id("session_id", id)?),
         };
         let read = move |db: &mut Db| Ok::<_, Error>(snapshots::snapshot(db, user, session, organisation)?);
-        let snapshot = self.0.pool.read(read).await?;
+        let snapshot = self.0.of_everyone().read(read).await?;
         Ok(AccessSnapshot {
             user_is_active: snapshot.user_is_active,
             is_superadmin: snapshot.is_superadmin,

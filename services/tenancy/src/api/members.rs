@@ -39,7 +39,7 @@ impl access::Members for Members {
             };
             Ok(ListMembersResponse { members: rows.into_iter().map(member).collect(), next_page_token })
         };
-        Ok(self.0.pool.read(list).await?)
+        Ok(self.0.of(&scope).read(list).await?)
     }
 
     async fn add_member(&self, call: Call<rpc::AddMember>) -> Result<Detail, Problem> {
@@ -64,12 +64,12 @@ impl access::Members for Members {
                 Ok(Detail { detail: "whoever owns this address becomes a member with an active account".to_owned() })
             })
         };
-        Ok(self.0.pool.write(add).await?)
+        Ok(self.0.of(&scope).write(add).await?)
     }
 
     async fn remove_member(&self, call: Call<rpc::RemoveMember>) -> Result<Empty, Problem> {
         let (scope, user) = (*call.scope(), super::id("user_id", &call.request.user_id)?);
-        let removed = self.0.pool.write(move |db| Ok::<_, Error>(store::remove(db, &scope, user)?)).await?;
+        let removed = self.0.of(&scope).write(move |db| Ok::<_, Error>(store::remove(db, &scope, user)?)).await?;
         if removed { Ok(Empty {}) } else { Err(Problem::not_found()) }
     }
 
@@ -87,7 +87,7 @@ impl access::Members for Members {
             }
             Ok(explain(&facts, organisation, is_member, permission))
         };
-        let Explanation { allowed, because } = self.0.pool.read(explanation).await?;
+        let Explanation { allowed, because } = self.0.of(&scope).read(explanation).await?;
         Ok(AccessExplanation { allowed, because })
     }
 }

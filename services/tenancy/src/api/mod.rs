@@ -7,6 +7,7 @@ mod grants;
 mod members;
 mod organisations;
 
+use ::access::OrgScope;
 use callfairy_core::{Clock, Id, Problem};
 use db::Pool;
 use std::sync::Arc;
@@ -14,8 +15,21 @@ use std::sync::Arc;
 /// What every handler works with.
 #[derive(Clone)]
 pub struct State {
+    /// Shows no row that belongs to an organisation: see [`State::of`].
     pub pool: Pool,
     pub clock: Arc<dyn Clock>,
+}
+
+impl State {
+    /// The tables as one organisation's.
+    fn of(&self, scope: &OrgScope) -> Pool {
+        self.pool.of(scope.organisation_id())
+    }
+
+    /// The tables of all organisations: for the authority's questions, which are about a user wherever that is.
+    fn of_everyone(&self) -> Pool {
+        self.pool.of_everyone()
+    }
 }
 
 pub struct Organisations(pub State);

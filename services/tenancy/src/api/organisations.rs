@@ -37,7 +37,7 @@ impl access::Organisations for Organisations {
             });
             Ok(ListOrganisationsResponse { organisations: organisations.collect(), next_page_token })
         };
-        Ok(self.0.pool.read(list).await?)
+        Ok(self.0.of_everyone().read(list).await?)
     }
 
     async fn create_organisation(&self, call: Call<rpc::CreateOrganisation>) -> Result<Organisation, Problem> {

@@ -101,7 +101,7 @@ async fn is_shown_once_and_kept_as_a_hash(world: &World) {
     assert_eq!(list(world, agent, &acme).await, [ApiKey { key: None, ..expected }]);
 
     // Nowhere in the database, the remembered answer included.
-    let pool = db::Pool::open(world.database.url(), "tenancy", 1).unwrap();
+    let pool = db::Pool::open(world.database.url(), "tenancy", 1).unwrap().of_everyone();
     let kept = |query: &'static str| {
         let pool = pool.clone();
         async move {

@@ -221,7 +221,7 @@ async fn refuses_what_is_no_address(world: &World) {
 }
 
 async fn forgets_old_invitations(world: &World) {
-    let pool = db::Pool::open(world.database.url(), "tenancy", 1).unwrap();
+    let pool = db::Pool::open(world.database.url(), "tenancy", 1).unwrap().of_everyone();
     let waiting = async || count(&pool, "SELECT count(*) AS count FROM invitations").await;
     let acme = world.organisation("Acme").await.id;
     // What has become a membership waits no longer.

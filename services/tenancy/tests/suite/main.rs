@@ -13,4 +13,5 @@ mod inviting;
 mod members;
 mod organisations;
 mod serve;
+mod tenants;
 mod world;

@@ -1,0 +1,1 @@
+CALL join_tenants(ARRAY['members', 'invitations', 'api_keys']);

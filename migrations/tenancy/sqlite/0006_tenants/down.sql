@@ -1,0 +1,2 @@
+-- SQLite does not separate tenants by itself.
+SELECT 1;
