@@ -20,7 +20,11 @@ testkit::on_both!(
     ends_a_membership,
     removes_nobody_elses_members,
     needs_the_permissions,
+    the_guard_follows,
 );
+
+/// What the guard knows of a caller may be this old.
+const FRESHNESS: Duration = Duration::from_secs(5);
 
 async fn list(world: &World, caller: UserId, request: ListMembersRequest) -> ListMembersResponse {
     world.call::<ListMembers>(caller, request).await.unwrap()
@@ -247,4 +251,25 @@ async fn needs_the_permissions(world: &World) {
     let helper = world.member("Hal", &acme).await;
     world.grant(helper, &[ViewUsers, CreateUsers, DeleteUsers]).await;
     assert_eq!(outcomes(helper).await, [None, None, Some(Problem::not_found())]);
+}
+
+/// Also for somebody whom it has just let in, or turned away.
+async fn the_guard_follows(world: &World) {
+    let acme = world.organisation("Acme").await.id;
+    let user = world.member("Una", &acme).await;
+    // One session: another one would be another caller to the guard.
+    let session = world.signed_in(user);
+    let outcome = async || {
+        let answer = world.tenancy.unary::<ListMembers>(&session, of(&acme)).await;
+        answer.err().map(|problem| problem.code)
+    };
+    let becomes = async |expected: Option<ErrorCode>| {
+        let is_so = async || (outcome().await == expected).then_some(());
+        testkit::eventually("the guard knows", FRESHNESS, is_so).await;
+    };
+    assert_eq!(outcome().await, Some(ErrorCode::PermissionDenied));
+    world.grant(user, &[ViewUsers]).await;
+    becomes(None).await;
+    remove(world, world.superadmin, &acme, &user.to_string()).await.unwrap();
+    becomes(Some(ErrorCode::NotFound)).await;
 }

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use std::collections::HashSet;
 
 /// Of a user, a permission and an organisation each.
-const CASES: usize = 1_000_000;
+const CASES: usize = 5_000_000;
 const SEED: u64 = 2_026;
 const USERS: usize = 3;
 const ORGANISATIONS: usize = 3;
