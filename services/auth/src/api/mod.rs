@@ -16,14 +16,15 @@ pub use users::Users;
 
 use crate::Error;
 use crate::domain::signing_key::Signer;
+use crate::domain::throttle::Counter;
 use crate::hasher::Hasher;
 use crate::store::link::{self, Asked};
-use crate::store::session;
 use crate::store::user::{self, UserRow};
+use crate::store::{attempts, session};
 use crate::tenancy::Tenancy;
 use crate::vault::Vault;
 use access::User;
-use callfairy_core::{Clock, Problem, Secret, UserId};
+use callfairy_core::{Clock, Problem, Secret, Timestamp, UserId};
 use db::{Db, Pool};
 use proto::auth::Role;
 use std::collections::BTreeMap;
@@ -71,11 +72,19 @@ impl State {
 
     /// Refuses a wrong password; the problem names the field.
     async fn check_password(&self, user: &UserRow, field: &str, password: String) -> Result<(), Problem> {
+        let (counter, now) = (Counter::of_user(user.id.0), self.clock.now());
+        self.count_attempt(vec![counter.clone()], now).await?;
         let hash = Some(user.password_hash.clone());
-        if self.hasher.verify(Secret::new(password), hash).await? {
-            return Ok(());
+        if !self.hasher.verify(Secret::new(password), hash).await? {
+            return Err(Problem::field(field, "is not your password"));
         }
-        Err(Problem::field(field, "is not your password"))
+        Ok(self.pool.write(move |db| Ok::<_, Error>(attempts::forget(db, &counter)?)).await?)
+    }
+
+    /// Before a password is looked at.
+    async fn count_attempt(&self, counters: Vec<Counter>, now: Timestamp) -> Result<(), Problem> {
+        let counted = self.pool.write(move |db| Ok::<_, Error>(attempts::count(db, &counters, now)?));
+        counted.await?.map_or(Ok(()), |wait| Err(wait.into()))
     }
 }
 

@@ -8,7 +8,9 @@ use crate::domain::opaque_token::{self, Hash, Kind};
 use crate::domain::password_hash;
 use crate::domain::session::Verdict;
 use crate::domain::signing_key::ACCESS_TOKEN_LIFETIME;
+use crate::domain::throttle::Counter;
 use crate::domain::totp::Proof;
+use crate::store::attempts;
 use crate::store::mail::{self, MailKind, NewMail};
 use crate::store::session::{self, Refreshed, SessionRow};
 use crate::store::totp::{self, Checked};
@@ -70,10 +72,25 @@ impl access::Sessions for Sessions {
         let request = call.request;
         let proof = Proof::read(request.totp_code, request.recovery_code)?;
         let (address, password) = (email::fold(&request.email), Secret::new(request.password));
-        let user = state.pool.read(move |db| Ok::<_, Error>(user::find_by_email(db, &address)?)).await?;
+        let from = origin.address();
+        let look = move |db: &mut Db| {
+            let known = match from {
+                Some(from) if session::is_known(db, &address, from)? => Some(from),
+                _ => None,
+            };
+            Ok::<_, Error>((user::find_by_email(db, &address)?, Counter::of_account(&address, known)))
+        };
+        let (user, of_account) = state.pool.read(look).await?;
+        let of_network = from.map(Counter::of_network);
+        state.count_attempt(of_network.iter().chain([&of_account]).cloned().collect(), now).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let has_password = state.hasher.verify(password.clone(), hash).await?;
         let mut user = user.filter(|user| has_password && user.counts()).ok_or_else(wrong_credentials)?;
+        let settle = move |db: &mut Db| {
+            attempts::forget(db, &of_account)?;
+            of_network.as_ref().map_or(Ok(()), |counter| attempts::take_back(db, counter)).map_err(Error::from)
+        };
+        state.pool.write(settle).await?;
         if password_hash::is_outdated(&user.password_hash) {
             user.password_hash = self.hash_anew(&user, password).await?;
         }

@@ -9,4 +9,5 @@ pub mod recovery_code;
 pub mod session;
 pub mod signing_key;
 pub mod text;
+pub mod throttle;
 pub mod totp;

@@ -1,5 +1,6 @@
 //! Rows and queries.
 
+pub mod attempts;
 pub mod link;
 pub mod mail;
 pub mod purge;

@@ -1,5 +1,6 @@
 //! What has served its time goes, so that no table grows for ever.
 
+use super::attempts;
 use super::schema::{mails, refresh_tokens, sessions, single_use_tokens};
 use crate::domain::session;
 use callfairy_core::Timestamp;
@@ -16,8 +17,8 @@ const REVOKED_SESSIONS_KEPT: Duration = Duration::from_hours(24);
 const SINGLE_USE_TOKENS_KEPT: Duration = Duration::from_hours(7 * 24);
 const MAILS_KEPT: Duration = Duration::from_hours(7 * 24);
 
-pub const ALL: [Purge; 6] =
-    [successors, replaced_tokens, old_sessions, old_single_use_tokens, old_mails, idempotency::purge];
+pub const ALL: [Purge; 7] =
+    [successors, replaced_tokens, old_sessions, old_single_use_tokens, old_mails, attempts::purge, idempotency::purge];
 
 /// Encrypted successors that nobody can ask for any more.
 fn successors(db: &mut Db, now: Timestamp) -> QueryResult<usize> {

@@ -124,6 +124,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer};
+    use db::sql::UtcTime;
+
+    attempts (key) {
+        key -> Binary,
+        count -> Integer,
+        since -> UtcTime,
+    }
+}
+
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, sessions, users);

@@ -11,6 +11,7 @@ use access::Origin;
 use callfairy_core::{Page, Secret, Timestamp, UserId};
 use db::{Db, Sql, on};
 use diesel::prelude::*;
+use std::net::IpAddr;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -173,6 +174,15 @@ pub fn ended(db: &mut Db, user: UserId, now: Timestamp) -> QueryResult<Vec<Sessi
         .order(sessions::id)
         .select(sessions::id)
         .load(c))
+}
+
+/// Whether the owner of the folded address has signed in from this address, as far as that is remembered.
+pub fn is_known(db: &mut Db, email_folded: &str, address: IpAddr) -> QueryResult<bool> {
+    let known = sessions::table
+        .inner_join(users::table)
+        .filter(users::email_folded.eq(email_folded))
+        .filter(sessions::address.eq(address.to_string()));
+    on!(db, |c| diesel::select(diesel::dsl::exists(known)).get_result(c))
 }
 
 /// The key of a list of sessions: newest first.

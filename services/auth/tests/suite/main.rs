@@ -18,6 +18,7 @@ mod signing_in;
 mod signing_out;
 mod superadmins;
 mod tenancy;
+mod throttling;
 mod tokens;
 mod users;
 mod verifying;
