@@ -17,6 +17,7 @@ crate::on_both_stacks!(every_route_is_as_open_as_the_contract_says);
 struct Door {
     rpc: &'static str,
     access: Access,
+    people_only: bool,
     route: Option<Route>,
     call: Call,
 }
@@ -34,7 +35,7 @@ impl Doors {
     }
 
     fn add<R: Rpc>(&mut self, call: Call) {
-        self.0.push(Door { rpc: R::GRPC_PATH, access: R::ACCESS, route: R::ROUTE, call });
+        self.0.push(Door { rpc: R::GRPC_PATH, access: R::ACCESS, people_only: R::PEOPLE_ONLY, route: R::ROUTE, call });
     }
 }
 
@@ -64,10 +65,18 @@ impl Visit for Doors {
 struct Knocker {
     who: String,
     client: Client,
-    signed_in: bool,
-    superadmin: bool,
+    kind: Kind,
     /// What they may do in the organisation; `None` for strangers.
     permissions: Option<BTreeSet<&'static str>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Nobody,
+    Person,
+    Superadmin,
+    /// A program, by its API key.
+    Key,
 }
 
 /// What a door says.
@@ -81,12 +90,19 @@ enum Told {
 }
 
 /// access.md, once more and naively.
-fn expected(access: Access, knocker: &Knocker) -> Told {
+fn expected(door: &Door, knocker: &Knocker) -> Told {
+    let access = door.access;
     match access {
         Access::Public => Told::LetIn,
-        _ if !knocker.signed_in => Told::Unauthenticated,
+        _ if knocker.kind == Kind::Nobody => Told::Unauthenticated,
+        _ if knocker.kind == Kind::Key
+            && door.people_only
+            && (!access.is_scoped() || knocker.permissions.is_some()) =>
+        {
+            Told::Denied(None)
+        }
         Access::SignedIn => Told::LetIn,
-        _ if knocker.superadmin => Told::LetIn,
+        _ if knocker.kind == Kind::Superadmin => Told::LetIn,
         Access::Superadmin | Access::Internal => Told::Denied(None),
         Access::Organisation | Access::Permission(_) => match (&knocker.permissions, access) {
             (None, _) => Told::NotFound,
@@ -130,6 +146,13 @@ async fn agent(world: &World, email: &str, permissions: &BTreeSet<&'static str>)
     (organisation, world.platform.client().sign_in(email, PASSWORD).await)
 }
 
+/// A program of an organisation, whose key a superadmin made.
+async fn program(world: &World, organisation: &str, permissions: &BTreeSet<&'static str>) -> Client {
+    let path = format!("/organisations/{organisation}/api-keys");
+    let made = world.admin.post(&path, json!({"name": "a program", "permissions": permissions})).await.expect(201);
+    world.platform.client().with_token(made["key"].as_str().unwrap())
+}
+
 async fn every_route_is_as_open_as_the_contract_says(layout: Layout) {
     let world = World::new(layout).await;
     let mut doors = Doors::of_contract();
@@ -147,16 +170,23 @@ async fn every_route_is_as_open_as_the_contract_says(layout: Layout) {
 
     // Each with the organisation that they knock at.
     let mut knockers = vec![];
-    let (_, stranger) = organisation(&world.platform, &world.admin, "stranger@other.example").await;
+    let (other, stranger) = organisation(&world.platform, &world.admin, "stranger@other.example").await;
     register(&world.platform, &world.admin, "user@other.example").await;
     let user = world.platform.client().sign_in("user@other.example", PASSWORD).await;
-    for (who, client, signed_in, superadmin) in [
-        ("nobody", world.platform.client(), false, false),
-        ("a user", user, true, false),
-        ("another organisation's agent", stranger, true, false),
-        ("a superadmin", world.admin.clone(), true, true),
+    for (who, client, kind) in [
+        ("nobody", world.platform.client(), Kind::Nobody),
+        ("a user", user, Kind::Person),
+        ("another organisation's agent", stranger, Kind::Person),
+        ("a superadmin", world.admin.clone(), Kind::Superadmin),
     ] {
-        let knocker = Knocker { who: who.to_owned(), client, signed_in, superadmin, permissions: None };
+        knockers.push((world.organisation.clone(), Knocker { who: who.to_owned(), client, kind, permissions: None }));
+    }
+    for (who, organisation) in
+        [("another organisation's key", &other), ("a key without permissions", &world.organisation)]
+    {
+        let client = program(&world, organisation, &BTreeSet::from(["view_reports"])).await;
+        let permissions = (*organisation == world.organisation).then(|| BTreeSet::from(["view_reports"]));
+        let knocker = Knocker { who: who.to_owned(), client, kind: Kind::Key, permissions };
         knockers.push((world.organisation.clone(), knocker));
     }
     for key in &used {
@@ -165,8 +195,11 @@ async fn every_route_is_as_open_as_the_contract_says(layout: Layout) {
         for (who, permissions) in [("only", only), ("all-but", but)] {
             let (organisation, client) = agent(&world, &format!("{who}-{key}@agents.example"), &permissions).await;
             let who = format!("an agent with {who} {key}");
-            let permissions = Some(permissions);
-            knockers.push((organisation, Knocker { who, client, signed_in: true, superadmin: false, permissions }));
+            let by_key = program(&world, &organisation, &permissions).await;
+            let knocker = Knocker { who, client, kind: Kind::Person, permissions: Some(permissions) };
+            let who = knocker.who.replace("an agent", "a key");
+            let program = Knocker { who, client: by_key, kind: Kind::Key, permissions: knocker.permissions.clone() };
+            knockers.extend([(organisation.clone(), knocker), (organisation, program)]);
         }
     }
 
@@ -185,13 +218,15 @@ async fn every_route_is_as_open_as_the_contract_says(layout: Layout) {
                 (401, Some("unauthenticated")) => Told::Unauthenticated,
                 (403, _) => Told::Denied(used.iter().copied().find(|key| body["permission"] == *key)),
                 // Nothing but the organisation tells a stranger's 404 from that of an unknown id.
-                (404, _) if knocker.permissions.is_none() && !knocker.superadmin && is_scoped(door.access) => {
+                (404, _)
+                    if knocker.permissions.is_none() && knocker.kind != Kind::Superadmin && door.access.is_scoped() =>
+                {
                     Told::NotFound
                 }
                 (500.., _) => panic!("{} answers {} with {status}: {body}", door.rpc, knocker.who),
                 _ => Told::LetIn,
             };
-            if told != expected(door.access, knocker) {
+            if told != expected(door, knocker) {
                 wrong.push(format!("{} tells {}: {told:?} ({status} {body})", door.rpc, knocker.who));
             }
         }
@@ -200,10 +235,6 @@ async fn every_route_is_as_open_as_the_contract_says(layout: Layout) {
     if layout == Layout::SixProcesses {
         over_grpc(&world, &doors).await;
     }
-}
-
-fn is_scoped(access: Access) -> bool {
-    matches!(access, Access::Organisation | Access::Permission(_))
 }
 
 /// The services' own doors, which the gateway does not open to everybody.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod access;
+mod api_keys;
 mod bad_input;
 mod first_campaign;
 mod isolation;

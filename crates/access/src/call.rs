@@ -1,7 +1,7 @@
 //! A request whose access rule has passed.
 
 use crate::{Caller, OrgScope, Origin, Snapshot, User};
-use callfairy_core::{OnceKey, Problem};
+use callfairy_core::{ErrorCode, OnceKey, Problem};
 use futures_util::Stream;
 use prost::Message;
 use proto::{Permission, Rpc};
@@ -94,6 +94,9 @@ impl<R: SignedIn> Call<R> {
     pub fn user(&self) -> Result<User, Problem> {
         match &self.passed.caller {
             Caller::User(user) => Ok(*user),
+            Caller::ApiKey(_) => {
+                Err(Problem::new(ErrorCode::PermissionDenied, "this is for people who signed in, not for API keys"))
+            }
             Caller::Anonymous | Caller::Service(_) => Err(Problem::unauthenticated("this is for people who signed in")),
         }
     }
@@ -110,6 +113,7 @@ impl<R: SignedIn> Call<R> {
     pub fn once_key_of(&self, request_hash: [u8; 32]) -> OnceKey {
         let caller = match &self.passed.caller {
             Caller::User(user) => user.id.to_string(),
+            Caller::ApiKey(key) => format!("key {}", key.id),
             Caller::Service(name) => name.to_string(),
             Caller::Anonymous => String::new(),
         };

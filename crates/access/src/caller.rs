@@ -1,6 +1,7 @@
 //! Who calls.
 
-use callfairy_core::UserId;
+use crate::PermissionSet;
+use callfairy_core::{OrganisationId, UserId};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -10,8 +11,19 @@ pub enum Caller {
     /// Nobody said who they are.
     Anonymous,
     User(User),
+    /// A program of an organisation, by its key.
+    ApiKey(ApiKey),
     /// One of our own services, by its name.
     Service(Arc<str>),
+}
+
+/// A key that works at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: Uuid,
+    /// The only one where it opens anything.
+    pub organisation_id: OrganisationId,
+    pub permissions: PermissionSet,
 }
 
 /// Somebody who has signed in.

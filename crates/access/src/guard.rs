@@ -1,9 +1,15 @@
 //! Default deny: what stands between a request and its handler.
 
 use crate::call::Passed;
-use crate::{Call, Caller, Meta, OrgScope, Relation, Snapshot, Snapshots, TokenVerifier};
+use crate::{ApiKey, Call, Caller, Meta, OrgScope, PermissionSet, Relation, Snapshot, Snapshots, TokenVerifier};
 use callfairy_core::{ErrorCode, OrganisationId, Problem};
 use proto::{Access, Permission, Rpc};
+use sha2::{Digest, Sha256};
+
+/// The beginning of every API key, by which it is told from a token.
+const API_KEY_MARK: &str = "cf_";
+/// No API key is longer.
+const MAX_API_KEY_LENGTH: usize = 100;
 
 /// Enforces the contract's access options, in every service alike.
 #[derive(Debug, Clone)]
@@ -17,21 +23,35 @@ impl Guard {
         Self { tokens, snapshots }
     }
 
+    /// Who sends this as a bearer token: a token or an API key. An error is `unauthenticated`, or `unavailable` when the
+    /// truth could not be had.
+    pub async fn caller(&self, bearer: &str) -> Result<Caller, Problem> {
+        if !bearer.starts_with(API_KEY_MARK) {
+            return self.tokens.verify(bearer).await;
+        }
+        let refused = || Problem::unauthenticated("the API key does not work, or not any more");
+        if bearer.len() > MAX_API_KEY_LENGTH {
+            return Err(refused());
+        }
+        let hash = Sha256::digest(bearer.as_bytes()).into();
+        self.snapshots.api_key(&hash).await?.map(Caller::ApiKey).ok_or_else(refused)
+    }
+
     /// Who calls, and whether they may at all: before the request is read.
     pub(crate) async fn identify(&self, access: Access, meta: &Meta) -> Result<Caller, Problem> {
         let caller = match &meta.token {
             // A public RPC answers the same whatever is sent along.
             _ if access == Access::Public => Caller::Anonymous,
-            Some(token) => self.tokens.verify(token.expose()).await?,
+            Some(token) => self.caller(token.expose()).await?,
             None => Caller::Anonymous,
         };
         match (access, &caller) {
             (Access::Public, _) | (Access::Internal, Caller::Service(_)) => Ok(caller),
-            (Access::Internal, Caller::User(_)) | (_, Caller::Service(_)) => {
+            (Access::Internal, Caller::User(_) | Caller::ApiKey(_)) | (_, Caller::Service(_)) => {
                 Err(Problem::new(ErrorCode::PermissionDenied, "this is not for this kind of caller"))
             }
             (_, Caller::Anonymous) => Err(Problem::unauthenticated("sign in, and send the access token along")),
-            (_, Caller::User(_)) => Ok(caller),
+            (_, Caller::User(_) | Caller::ApiKey(_)) => Ok(caller),
         }
     }
 
@@ -61,20 +81,30 @@ impl Guard {
         caller: &Caller,
         request: &R::Request,
     ) -> Result<(Option<Snapshot>, Option<OrgScope>), Problem> {
-        let user = match (R::ACCESS, caller) {
-            (Access::Public | Access::Internal, _) => return Ok((None, None)),
-            (_, Caller::User(user)) => *user,
-            (_, Caller::Anonymous | Caller::Service(_)) => {
-                return Err(Problem::unauthenticated("this is for people who signed in"));
-            }
-        };
+        if matches!(R::ACCESS, Access::Public | Access::Internal) {
+            return Ok((None, None));
+        }
         let organisation = match R::organisation(request) {
             Some(id) => {
                 Some(id.parse::<OrganisationId>().map_err(|_| Problem::field("organisation_id", "is not a UUID"))?)
             }
             None => None,
         };
-        let snapshot = self.snapshots.get(user, organisation).await?;
+        let snapshot = match caller {
+            Caller::User(user) => self.snapshots.get(*user, organisation).await?,
+            Caller::ApiKey(key)
+                if R::PEOPLE_ONLY && (!R::ACCESS.is_scoped() || organisation == Some(key.organisation_id)) =>
+            {
+                return Err(Problem::new(
+                    ErrorCode::PermissionDenied,
+                    "this is for people who signed in, not for API keys",
+                ));
+            }
+            Caller::ApiKey(key) => opened_by(key, organisation),
+            Caller::Anonymous | Caller::Service(_) => {
+                return Err(Problem::unauthenticated("this is for people who signed in"));
+            }
+        };
         if !snapshot.user_is_active {
             return Err(Problem::unauthenticated("the account is not active, or the session has ended: sign in again"));
         }
@@ -93,6 +123,18 @@ impl Guard {
                 Err(Problem::not_found())
             }
         }
+    }
+}
+
+/// What a key may in an organisation: in any but its own, as little as a stranger.
+fn opened_by(key: &ApiKey, organisation: Option<OrganisationId>) -> Snapshot {
+    let own = organisation == Some(key.organisation_id);
+    Snapshot {
+        user_is_active: true,
+        is_superadmin: false,
+        organisation_exists: own,
+        relation: if own { Relation::Member } else { Relation::None },
+        permissions: if own { key.permissions } else { PermissionSet::EMPTY },
     }
 }
 
@@ -118,7 +160,6 @@ fn allowed(snapshot: &Snapshot, permission: Option<Permission>) -> Result<(), Pr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PermissionSet;
 
     fn snapshot(relation: Relation, permissions: &[Permission]) -> Snapshot {
         Snapshot {

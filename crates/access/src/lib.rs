@@ -1,7 +1,7 @@
 //! Who calls, what they may do, and the guard that stands before every handler.
 //!
 //! Owns: tokens as verifiers see them, service identities, the snapshot of a caller's access, the enforcement of the
-//! contract's access options, and typed calls to a service, over the wire or in this process. Refuses: facts. Who is
+//! contract's access options for people and for API keys, and typed calls to a service, over the wire or in this process. Refuses: facts. Who is
 //! whose agent is told by the authority (tenancy), who has which account by auth.
 //!
 //! A handler takes a [`Call`], which only the guard can make, after it has checked; a query of an organisation's data
@@ -36,7 +36,7 @@ mod generated {
 }
 
 pub use call::{Call, Replies, Scoped, SignedIn, StreamCall};
-pub use caller::{Caller, User};
+pub use caller::{ApiKey, Caller, User};
 pub use client::{Client, LocalSlot};
 pub use generated::*;
 pub use guard::Guard;
@@ -46,6 +46,6 @@ pub use meta::{MAX_REQUEST_TIME, Meta, Origin};
 pub use permissions::PermissionSet;
 pub use scope::{OrgScope, SystemScope};
 pub use services::Services;
-pub use snapshot::{Relation, RemoteAuthority, Snapshot, SnapshotSource, Snapshots};
+pub use snapshot::{KeyHash, Relation, RemoteAuthority, Snapshot, SnapshotSource, Snapshots};
 pub use token::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, ISSUER, TokenVerifier};
 pub use wire::WireServices;

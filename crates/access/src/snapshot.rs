@@ -1,10 +1,11 @@
-//! What the authority says of a user, kept for a moment.
+//! What the authority says of a user or a key, kept for a moment.
 
-use crate::{Client, PermissionSet, ServiceIdentity, User};
+use crate::{ApiKey, Client, PermissionSet, ServiceIdentity, User};
 use async_trait::async_trait;
-use callfairy_core::{OrganisationId, Problem};
+use callfairy_core::{ErrorCode, OrganisationId, Problem};
+use proto::rpc::api_keys::VerifyApiKey;
 use proto::rpc::authority::GetAccess;
-use proto::tenancy::GetAccessRequest;
+use proto::tenancy::{GetAccessRequest, VerifyApiKeyRequest};
 use quick_cache::sync::Cache;
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +41,13 @@ pub struct Snapshot {
 pub trait SnapshotSource: Send + Sync + 'static {
     /// `user` with the session whose token was sent.
     async fn snapshot(&self, user: User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem>;
+
+    /// The API key with this SHA-256; `None` if it does not work, whatever the reason.
+    async fn api_key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem>;
 }
+
+/// SHA-256 of a whole API key.
+pub type KeyHash = [u8; 32];
 
 /// tenancy, by its internal RPC.
 #[derive(Debug, Clone)]
@@ -70,6 +77,20 @@ impl SnapshotSource for RemoteAuthority {
             permissions: PermissionSet::from_bits(answer.permissions),
         })
     }
+
+    async fn api_key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+        let request = VerifyApiKeyRequest { hash: hash.to_vec() };
+        let key = match self.client.unary::<VerifyApiKey>(&self.identity.meta()?, request).await {
+            Ok(key) => key,
+            Err(problem) if problem.code == ErrorCode::NotFound => return Ok(None),
+            Err(problem) => return Err(problem),
+        };
+        let (Ok(id), Ok(organisation_id)) = (key.id.parse(), key.organisation_id.parse()) else {
+            tracing::error!("the authority names a key, or its organisation, by no id");
+            return Err(Problem::internal());
+        };
+        Ok(Some(ApiKey { id, organisation_id, permissions: PermissionSet::from_bits(key.permissions) }))
+    }
 }
 
 type Key = (User, Option<OrganisationId>);
@@ -79,11 +100,12 @@ type Key = (User, Option<OrganisationId>);
 pub struct Snapshots {
     source: Arc<dyn SnapshotSource>,
     cache: Arc<Cache<Key, (Snapshot, Instant)>>,
+    keys: Arc<Cache<KeyHash, (Option<ApiKey>, Instant)>>,
 }
 
 impl Snapshots {
     pub fn new(source: Arc<dyn SnapshotSource>) -> Self {
-        Self { source, cache: Arc::new(Cache::new(KEPT)) }
+        Self { source, cache: Arc::new(Cache::new(KEPT)), keys: Arc::new(Cache::new(KEPT)) }
     }
 
     pub async fn get(&self, user: User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
@@ -96,6 +118,18 @@ impl Snapshots {
         let snapshot = self.source.snapshot(user, organisation).await?;
         self.cache.insert(key, (snapshot, asked));
         Ok(snapshot)
+    }
+
+    /// The API key with this hash, if it works. That it does not is kept as long: who tries keys costs the authority little.
+    pub async fn api_key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+        let kept = self.keys.get(hash).filter(|(_, asked)| asked.elapsed() < LIFETIME);
+        if let Some((key, _)) = kept {
+            return Ok(key);
+        }
+        let asked = Instant::now();
+        let key = self.source.api_key(hash).await?;
+        self.keys.insert(*hash, (key, asked));
+        Ok(key)
     }
 
     /// The snapshot, if a fresh one is at hand.

@@ -33,6 +33,18 @@ impl Access {
     }
 }
 
+/// Whether API keys are refused, whatever their permissions.
+pub fn people_only(pool: &DescriptorPool, method: &MethodDescriptor, access: &Access) -> Result<bool, String> {
+    let option = option(pool, &method.options(), "callfairy.options.v1.access")?;
+    let said = option.and_then(|option| option.get_field_by_name("people_only")?.as_bool()).unwrap_or_default();
+    match access {
+        Access::SignedIn | Access::Superadmin => Ok(true),
+        Access::Organisation | Access::Permission(_) => Ok(said),
+        Access::Public | Access::Internal if said => Err("is for people only, and is public or internal".into()),
+        Access::Public | Access::Internal => Ok(false),
+    }
+}
+
 pub fn read(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Access, String> {
     const MISSING: &str = concat!(
         "has no (callfairy.options.v1.access) option: ",

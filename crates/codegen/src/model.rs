@@ -24,6 +24,8 @@ pub struct Rpc {
     pub service: ServiceDescriptor,
     pub method: MethodDescriptor,
     pub access: Access,
+    /// Not for API keys.
+    pub people_only: bool,
     pub route: Option<Route>,
     pub shape: Shape,
 }
@@ -131,6 +133,7 @@ impl Rpc {
 
 fn rpc(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Rpc, String> {
     let access = access::read(pool, method)?;
+    let people_only = access::people_only(pool, method, &access)?;
     let shape = match (method.is_client_streaming(), method.is_server_streaming()) {
         (false, false) => Shape::Unary,
         (false, true) => Shape::ServerStreaming,
@@ -151,7 +154,7 @@ fn rpc(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Rpc, String> 
             .into());
         }
     }
-    Ok(Rpc { service: method.parent_service().clone(), method: method.clone(), access, route, shape })
+    Ok(Rpc { service: method.parent_service().clone(), method: method.clone(), access, people_only, route, shape })
 }
 
 /// `file:line` and the comment above a descriptor.

@@ -61,11 +61,15 @@ fn operation(rpc: &Rpc, route: &Route, schemas: &mut Schemas) -> Result<Value> {
     let (input, output) = (rpc.method.input(), rpc.method.output());
     let taken = |f: &FieldDescriptor| route.placeholders.iter().any(|p| p == f.name());
     let mut parameters: Vec<_> = input.fields().filter(taken).map(|f| parameter(&f, "path", schemas)).collect();
+    let mut words = rpc.access.words();
+    if rpc.people_only && rpc.access.is_scoped() {
+        words.push_str(" API keys are refused.");
+    }
     let mut operation = json!({
         "operationId": rpc.method.name(),
         "tags": [rpc.service.name()],
         "summary": source(&rpc.method.parent_file(), rpc.method.path()).1,
-        "description": rpc.access.words(),
+        "description": words,
     });
     let body = |content: &str, schema: Value| json!({"required": true, "content": {content: {"schema": schema}}});
     match route.body {

@@ -86,6 +86,7 @@ fn marker(o: &mut String, rpc: &Rpc) -> Result {
     writeln!(o, "impl Rpc for {name} {{\ntype Request = crate::{input};\ntype Response = crate::{output};")?;
     writeln!(o, "const SERVICE: &'static str = {:?};", rpc.service.full_name())?;
     writeln!(o, "const GRPC_PATH: &'static str = {:?};", rpc.grpc_path())?;
+    writeln!(o, "const PEOPLE_ONLY: bool = {};", rpc.people_only)?;
     writeln!(o, "const ACCESS: Access = {access};\nconst SHAPE: Shape = Shape::{:?};", rpc.shape)?;
     match &rpc.route {
         None => writeln!(o, "const ROUTE: Option<Route> = None;")?,

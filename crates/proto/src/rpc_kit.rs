@@ -18,6 +18,13 @@ pub enum Access {
     Internal,
 }
 
+impl Access {
+    /// Whether the request names an organisation.
+    pub const fn is_scoped(self) -> bool {
+        matches!(self, Self::Organisation | Self::Permission(_))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     Unary,
@@ -63,6 +70,8 @@ pub trait Rpc: Send + Sync + 'static {
     /// `/<service>/<method>`.
     const GRPC_PATH: &'static str;
     const ACCESS: Access;
+    /// API keys are refused, whatever their permissions.
+    const PEOPLE_ONLY: bool;
     const SHAPE: Shape;
     /// Internal RPCs have none.
     const ROUTE: Option<Route>;

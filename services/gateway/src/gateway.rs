@@ -1,7 +1,7 @@
 //! What all requests of a worker share.
 
 use crate::{Config, Limits};
-use access::{Caller, Client, TokenVerifier};
+use access::{Caller, Client, Guard};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use callfairy_core::{Problem, Secret};
 use proto::Access;
@@ -16,7 +16,7 @@ pub struct Gateway {
     pub shutdown: Shutdown,
     pub is_behind_tls: bool,
     runtime: Handle,
-    verifier: TokenVerifier,
+    guard: Guard,
 }
 
 impl Gateway {
@@ -27,7 +27,7 @@ impl Gateway {
             shutdown,
             runtime,
             is_behind_tls: config.public_url.starts_with("https:"),
-            verifier: config.context.verifier(config.context.auth_keys()),
+            guard: config.context.guard(),
         }
     }
 
@@ -52,16 +52,16 @@ impl Gateway {
         }
     }
 
-    /// The token to pass on, once it is known to be a user's: what is wrong with a body is told only to people who
-    /// signed in. What they may do, the service decides, and verifies the token again. Public routes take none.
+    /// The token or API key to pass on, once it is known to be good: what is wrong with a body is told only to people who
+    /// signed in. What they may do, the service decides, and verifies it again. Public routes take none.
     pub async fn authenticate(&self, access: Access, headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
         if access == Access::Public {
             return Ok(None);
         }
         let token =
             bearer(headers).ok_or_else(|| Problem::unauthenticated("sign in, and send the access token along"))?;
-        match self.verifier.verify(token).await? {
-            Caller::User(_) => Ok(Some(Secret::new(token))),
+        match self.guard.caller(token).await? {
+            Caller::User(_) | Caller::ApiKey(_) => Ok(Some(Secret::new(token))),
             Caller::Anonymous | Caller::Service(_) => Err(Problem::unauthenticated("this is for people who signed in")),
         }
     }

@@ -66,9 +66,8 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     tokio::task::spawn_blocking(move || db::check(url.expose(), schema, &MIGRATIONS)).await??;
     let pool = Pool::open(database_url.expose(), schema, pool_size)?;
 
-    let own_tables = Arc::new(store::snapshots::OwnTables(pool.of_everyone()));
-    let guard = context.guard_with(context.auth_keys(), own_tables);
     let state = api::State { pool: pool.clone(), clock: context.clock.clone() };
+    let guard = context.guard_with(context.auth_keys(), Arc::new(api::OwnAccess(state.clone())));
     let services = Services::new(guard)
         .organisations(api::Organisations(state.clone()))
         .access(api::Access(state.clone()))

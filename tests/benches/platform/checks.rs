@@ -3,8 +3,8 @@
 use crate::Extent;
 use crate::report::{Aim, Row, Table};
 use access::{
-    ACCESS_TOKEN_TYPE, InternalKey, PermissionSet, Relation, Snapshot, SnapshotSource, Snapshots, TokenVerifier, User,
-    VerificationKeys,
+    ACCESS_TOKEN_TYPE, ApiKey, InternalKey, KeyHash, PermissionSet, Relation, Snapshot, SnapshotSource, Snapshots,
+    TokenVerifier, User, VerificationKeys,
 };
 use anyhow::{Context as _, Result, anyhow, ensure};
 use async_trait::async_trait;
@@ -46,6 +46,10 @@ impl SnapshotSource for Everything {
             relation: Relation::Agent,
             permissions: PermissionSet::grantable(),
         })
+    }
+
+    async fn api_key(&self, _: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+        Ok(None)
     }
 }
 

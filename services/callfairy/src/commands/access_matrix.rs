@@ -20,6 +20,7 @@ impl Rows {
             Access::Public => "anybody".to_owned(),
             Access::SignedIn => "signed in".to_owned(),
             Access::Organisation => "any access to the organisation".to_owned(),
+            Access::Permission(permission) if R::PEOPLE_ONLY => format!("`{}`, no API keys", permission.key()),
             Access::Permission(permission) => format!("`{}`", permission.key()),
             Access::Superadmin => "superadmin".to_owned(),
             Access::Internal => "our services".to_owned(),
@@ -48,8 +49,8 @@ pub fn document() -> String {
          Made from the contract by `callfairy access-matrix`; what the roles mean, [front-ends.md](front-ends.md) tells.\n\n\
          ## Permissions\n\n{}\n\
          ## Methods\n\n\
-         A permission is one in the organisation that the path names. Superadmins may call everything but what is for our \
-         services alone.\n\n{}",
+         A permission is one in the organisation that the path names, of a person or of an API key. Superadmins may call \
+         everything but what is for our services alone; what says `signed in` or `superadmin` is not for API keys.\n\n{}",
         permissions(),
         methods()
     )

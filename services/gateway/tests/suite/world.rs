@@ -1,7 +1,7 @@
 //! The gateway as it runs, and those who call it.
 
 use crate::fakes::{self, Seen};
-use access::{ACCESS_TOKEN_TYPE, Relation, Services, Snapshot, SnapshotSource};
+use access::{ACCESS_TOKEN_TYPE, ApiKey, KeyHash, Relation, Services, Snapshot, SnapshotSource};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -141,6 +141,10 @@ impl SnapshotSource for Authority {
             relation: if is_agent { Relation::Agent } else { Relation::None },
             permissions: access::PermissionSet::grantable(),
         })
+    }
+
+    async fn api_key(&self, _: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+        Ok(None)
     }
 }
 

@@ -73,17 +73,7 @@ impl access::ApiKeys for ApiKeys {
 
     async fn verify_api_key(&self, call: Call<rpc::VerifyApiKey>) -> Result<VerifiedApiKey, Problem> {
         let hash = Hash::try_from(call.request.hash).map_err(|_| Problem::field("hash", "is not a SHA-256"))?;
-        let now = self.0.clock.now();
-        let find = move |db: &mut Db| -> Result<_> {
-            let Some(row) = store::find(db, &hash)? else { return Ok(None) };
-            let organisation = organisations::find_standing(db, row.organisation_id.0)?;
-            let creator = snapshots::within(db, row.created_by.0, row.organisation_id.0)?;
-            let (is_active, expires_at) = (organisation.is_some_and(|o| o.is_active), row.expires_at.map(|at| at.0));
-            let works = api_key::works(row.permission_set(), expires_at, is_active, &creator, now);
-            Ok(works.map(|permissions| (row, permissions)))
-        };
-        let (row, permissions) = self.0.of_everyone().read(find).await?.ok_or_else(Problem::not_found)?;
-        self.note_use(&row, now).await;
+        let (row, permissions) = self.verify(hash).await?.ok_or_else(Problem::not_found)?;
         Ok(VerifiedApiKey {
             id: row.id.to_string(),
             organisation_id: row.organisation_id.to_string(),
@@ -94,6 +84,24 @@ impl access::ApiKeys for ApiKeys {
 }
 
 impl ApiKeys {
+    /// The key with this hash and what it may at this moment, if it works. Its use is noted.
+    pub async fn verify(&self, hash: Hash) -> Result<Option<(ApiKeyRow, PermissionSet)>, Problem> {
+        let now = self.0.clock.now();
+        let find = move |db: &mut Db| -> Result<_> {
+            let Some(row) = store::find(db, &hash)? else { return Ok(None) };
+            let organisation = organisations::find_standing(db, row.organisation_id.0)?;
+            let creator = snapshots::within(db, row.created_by.0, row.organisation_id.0)?;
+            let (is_active, expires_at) = (organisation.is_some_and(|o| o.is_active), row.expires_at.map(|at| at.0));
+            let works = api_key::works(row.permission_set(), expires_at, is_active, &creator, now);
+            Ok(works.map(|permissions| (row, permissions)))
+        };
+        let verified = self.0.of_everyone().read(find).await?;
+        if let Some((row, _)) = &verified {
+            self.note_use(row, now).await;
+        }
+        Ok(verified)
+    }
+
     /// At most once in [`USE_PRECISION`]. A key works also when its use cannot be noted.
     async fn note_use(&self, row: &ApiKeyRow, now: Timestamp) {
         let (id, noted) = (row.id.0, row.last_used_at.map(|at| at.0));

@@ -6,6 +6,9 @@ mod authority;
 mod grants;
 mod members;
 mod organisations;
+mod own_access;
+
+pub use own_access::OwnAccess;
 
 use ::access::OrgScope;
 use callfairy_core::{Clock, Id, Problem};

@@ -3,12 +3,10 @@
 use super::ended_sessions::SessionId;
 use super::organisations::{OrganisationRow, Visible};
 use super::{accounts, assignments, ended_sessions, grants, members, organisations};
-use crate::Result;
 use crate::domain::access::{UserFacts, in_organisation, on_platform};
-use access::{Relation, Snapshot, SnapshotSource, User};
-use async_trait::async_trait;
-use callfairy_core::{OrganisationId, Problem, UserId};
-use db::{Db, Pool};
+use access::{Relation, Snapshot};
+use callfairy_core::{OrganisationId, UserId};
+use db::Db;
 use diesel::QueryResult;
 use std::collections::HashMap;
 
@@ -79,18 +77,5 @@ pub fn visible(user: UserId, facts: &UserFacts) -> Visible {
         _ if !platform.user_is_active => Visible::Nothing,
         Some(assignment) => Visible::Own(assignment.organisation_id),
         None => Visible::Joined(user),
-    }
-}
-
-/// The authority's own guard asks no other service.
-#[derive(Clone)]
-pub struct OwnTables(pub Pool);
-
-#[async_trait]
-impl SnapshotSource for OwnTables {
-    async fn snapshot(&self, user: User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
-        let (id, session) = (user.id, Some(SessionId::from_uuid(user.session_id)));
-        let answer: Result<Snapshot> = self.0.read(move |db| Ok(snapshot(db, id, session, organisation)?)).await;
-        Ok(answer?)
     }
 }
