@@ -13,6 +13,7 @@ testkit::on_both!(
     changing_ends_the_other_sessions,
     the_current_password_is_asked_for,
     no_sign_in_with_the_old_one_outruns_the_change,
+    a_sign_in_waits_for_the_change,
     a_weak_one_is_refused_with_the_reason,
     forgetting_is_answered_alike_for_every_address,
     a_link_sets_a_new_one_once,
@@ -98,6 +99,21 @@ async fn no_sign_in_with_the_old_one_outruns_the_change(world: &World) {
         assert_eq!(code(world.refresh(&answer.refresh_token).await), ErrorCode::Unauthenticated);
     }
     assert_eq!(world.count("sessions WHERE revoked_at IS NULL").await, 1);
+}
+
+/// As above, in the one order that matters.
+async fn a_sign_in_waits_for_the_change(world: &World) {
+    world.signed_up(ADA).await;
+    let root = crate::world::SUPERADMIN;
+    let hash = format!("(SELECT password_hash FROM users WHERE email = '{root}')");
+    let changing = world.hold(&format!("UPDATE users SET password_hash = {hash} WHERE email = '{ADA}'")).await;
+    let (signed_in, ()) = join(world.login(ADA, PASSWORD), async {
+        world.waiting(1).await;
+        changing.commit().await;
+    })
+    .await;
+    assert_eq!(code(signed_in), ErrorCode::InvalidCredentials);
+    assert_eq!(world.count("sessions").await, 1);
 }
 
 async fn a_weak_one_is_refused_with_the_reason(world: &World) {

@@ -248,10 +248,49 @@ impl World {
         text.await.unwrap()
     }
 
+    /// A change from behind auth's back that is not committed yet, so that others wait for it.
+    pub async fn hold(&self, sql: &str) -> Held {
+        let (release, released) = std::sync::mpsc::channel();
+        let (changed, mut is_changed) = tokio::sync::mpsc::channel(1);
+        let (pool, sql) = (self.pool.clone(), sql.to_owned());
+        let ended = tokio::spawn(async move {
+            let write = pool.write(move |db| {
+                db.batch_execute(&sql)?;
+                changed.blocking_send(()).unwrap();
+                released.recv().unwrap();
+                Ok::<_, db::Error>(())
+            });
+            write.await
+        });
+        is_changed.recv().await.unwrap();
+        Held { release, ended }
+    }
+
+    /// Waits until so many statements wait for locks. On SQLite nobody knows.
+    pub async fn waiting(&self, count: i64) {
+        if self.database.is_postgres() {
+            let wait = async || (self.count("pg_locks WHERE NOT granted").await >= count).then_some(());
+            testkit::eventually("others wait", DEADLINE, wait).await;
+        }
+    }
+
     /// A change from behind auth's back.
     pub async fn execute(&self, sql: &str) {
         let sql = sql.to_owned();
         self.pool.write(move |db| Ok::<_, db::Error>(db.batch_execute(&sql)?)).await.unwrap();
+    }
+}
+
+/// A transaction that is open.
+pub struct Held {
+    release: std::sync::mpsc::Sender<()>,
+    ended: JoinHandle<Result<(), db::Error>>,
+}
+
+impl Held {
+    pub async fn commit(self) {
+        self.release.send(()).unwrap();
+        self.ended.await.unwrap().unwrap();
     }
 }
 
