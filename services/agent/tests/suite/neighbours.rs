@@ -77,6 +77,14 @@ impl access::Users for Neighbours {
         absent()
     }
 
+    async fn update_user(&self, _: Call<users::UpdateUser>) -> Result<User, Problem> {
+        absent()
+    }
+
+    async fn deactivate_user(&self, _: Call<users::DeactivateUser>) -> Result<Empty, Problem> {
+        absent()
+    }
+
     async fn get_user(&self, _: Call<users::GetUser>) -> Result<User, Problem> {
         absent()
     }

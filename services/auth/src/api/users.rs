@@ -1,13 +1,17 @@
-//! Reading accounts, and changing one's own.
+//! Reading and changing accounts: one's own, and as a superadmin those of others.
 
 use super::{State, message, no_account};
 use crate::Error;
 use crate::domain::text::line;
+use crate::store::single_use_token::{self, Purpose};
 use crate::store::user::{self, Changes, Filter, UserRow};
+use crate::store::{one_at_a_time, session};
 use access::Call;
 use callfairy_core::{Page, Problem, UserId};
+use db::Db;
 use proto::auth::{ListUsersResponse, LookUpUsersResponse, Role, UpdateMeRequest, User};
-use proto::rpc::users::{GetMe, GetUser, ListUsers, LookUpUsers, UpdateMe};
+use proto::rpc::users::{DeactivateUser, GetMe, GetUser, ListUsers, LookUpUsers, UpdateMe, UpdateUser};
+use proto::types::Empty;
 
 pub struct Users(State);
 
@@ -18,6 +22,27 @@ impl Users {
 
     async fn find(&self, id: UserId) -> Result<Option<UserRow>, Problem> {
         Ok(self.0.pool.read(move |db| Ok::<_, Error>(user::find(db, id)?)).await?)
+    }
+
+    async fn administer(&self, id: UserId, changes: Changes, by: UserId) -> Result<UserRow, Problem> {
+        let (state, now) = (&self.0, self.0.clock.now());
+        let change = move |db: &mut Db| -> Result<UserRow, Error> {
+            // Two superadmins who remove each other: one of them is the last.
+            one_at_a_time(db, "superadmins")?;
+            let user = user::change(db, id, &changes, now)?.ok_or_else(Problem::not_found)?;
+            if !user::has_active_superadmin(db)? {
+                return Err(Problem::conflict("this is the last superadmin: make another one first").into());
+            }
+            if !user.is_active {
+                session::end_all(db, id, None, now)?;
+                single_use_token::void(db, id, Purpose::PasswordReset, now)?;
+            }
+            Ok(user)
+        };
+        let user = state.pool.write(change).await?;
+        tracing::info!(user = %id, %by, is_active = user.is_active, is_superadmin = user.is_superadmin, "account changed");
+        state.tell(id).await;
+        Ok(user)
     }
 
     async fn answer(&self, row: UserRow) -> Result<User, Problem> {
@@ -57,6 +82,27 @@ impl access::Users for Users {
         Ok(ListUsersResponse { users: rows.into_iter().map(answer).collect(), next_page_token })
     }
 
+    async fn update_user(&self, call: Call<UpdateUser>) -> Result<User, Problem> {
+        let (request, by) = (call.request.clone(), call.user()?.id);
+        let id = request.id.parse().map_err(|_| Problem::not_found())?;
+        let profile = UpdateMeRequest {
+            name: request.name,
+            company: request.company,
+            job_title: request.job_title,
+            phone: request.phone,
+        };
+        let (is_active, is_superadmin) = (request.is_active, request.is_superadmin);
+        let changes = Changes { is_active, is_superadmin, ..changes(profile)? };
+        let user = self.administer(id, changes, by).await?;
+        self.answer(user).await
+    }
+
+    async fn deactivate_user(&self, call: Call<DeactivateUser>) -> Result<Empty, Problem> {
+        let (id, by) = (call.request.id.parse().map_err(|_| Problem::not_found())?, call.user()?.id);
+        self.administer(id, Changes { is_active: Some(false), ..Changes::default() }, by).await?;
+        Ok(Empty {})
+    }
+
     async fn get_user(&self, call: Call<GetUser>) -> Result<User, Problem> {
         let id = call.request.id.parse().map_err(|_| Problem::not_found())?;
         self.answer(self.find(id).await?.ok_or_else(Problem::not_found)?).await
@@ -85,5 +131,6 @@ fn changes(request: UpdateMeRequest) -> Result<Changes, Problem> {
         company: text("company", request.company)?,
         job_title: text("job_title", request.job_title)?,
         phone: text("phone", request.phone)?,
+        ..Changes::default()
     })
 }

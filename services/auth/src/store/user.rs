@@ -140,6 +140,15 @@ pub fn has_superadmin(db: &mut Db) -> QueryResult<bool> {
     on!(db, |c| diesel::select(diesel::dsl::exists(users::table.filter(users::is_superadmin))).get_result(c))
 }
 
+/// Whether anybody can operate the platform.
+pub fn has_active_superadmin(db: &mut Db) -> QueryResult<bool> {
+    let able = users::table
+        .filter(users::is_superadmin)
+        .filter(users::is_active)
+        .filter(users::email_verified_at.is_not_null());
+    on!(db, |c| diesel::select(diesel::dsl::exists(able)).get_result(c))
+}
+
 /// The address is proven. The registration whose link was followed is the one that counts. Answers whether that
 /// changed anything: an account that was verified before stays as it is.
 pub fn verify(
@@ -171,7 +180,7 @@ pub fn verify(
     Ok(true)
 }
 
-/// New values of a profile: `None` leaves the old one, an empty text removes it.
+/// New values of an account: `None` leaves the old one, an empty text removes it.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
     /// Not empty.
@@ -179,9 +188,11 @@ pub struct Changes {
     pub company: Option<String>,
     pub job_title: Option<String>,
     pub phone: Option<String>,
+    pub is_active: Option<bool>,
+    pub is_superadmin: Option<bool>,
 }
 
-/// Changes a profile, and answers what it is now; `None` if there is no such account.
+/// Changes an account, and answers what it is now; `None` if there is no such account.
 pub fn change(db: &mut Db, id: UserId, changes: &Changes, now: Timestamp) -> QueryResult<Option<UserRow>> {
     let Some(old) = lock(db, id)? else { return Ok(None) };
     let name = changes.name.as_ref().unwrap_or(&old.name);
@@ -195,6 +206,8 @@ pub fn change(db: &mut Db, id: UserId, changes: &Changes, now: Timestamp) -> Que
         users::company.eq(new(&changes.company, old.company)),
         users::job_title.eq(new(&changes.job_title, old.job_title)),
         users::phone.eq(new(&changes.phone, old.phone)),
+        users::is_active.eq(changes.is_active.unwrap_or(old.is_active)),
+        users::is_superadmin.eq(changes.is_superadmin.unwrap_or(old.is_superadmin)),
         users::version.eq(users::version + 1),
         users::updated_at.eq(Sql(now)),
     );

@@ -1,6 +1,7 @@
 //! auth through its RPCs, on SQLite in this process and on PostgreSQL over TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod administering;
 mod changing_passwords;
 mod devices;
 mod eml;
