@@ -95,17 +95,28 @@ impl SnapshotSource for RemoteAuthority {
 
 type Key = (User, Option<OrganisationId>);
 
-/// Snapshots, each kept for a second. Whoever cannot learn the truth refuses.
+/// Snapshots, each kept for a moment. Whoever cannot learn the truth refuses.
 #[derive(Clone)]
 pub struct Snapshots {
     source: Arc<dyn SnapshotSource>,
+    lifetime: Duration,
     cache: Arc<Cache<Key, (Snapshot, Instant)>>,
     keys: Arc<Cache<KeyHash, (Option<ApiKey>, Instant)>>,
 }
 
 impl Snapshots {
+    /// Keeps each for a second.
     pub fn new(source: Arc<dyn SnapshotSource>) -> Self {
-        Self { source, cache: Arc::new(Cache::new(KEPT)), keys: Arc::new(Cache::new(KEPT)) }
+        Self::kept_for(LIFETIME, source)
+    }
+
+    /// Keeps none, and asks each time: for the authority itself, whose own answers follow a change at once.
+    pub fn uncached(source: Arc<dyn SnapshotSource>) -> Self {
+        Self::kept_for(Duration::ZERO, source)
+    }
+
+    fn kept_for(lifetime: Duration, source: Arc<dyn SnapshotSource>) -> Self {
+        Self { source, lifetime, cache: Arc::new(Cache::new(KEPT)), keys: Arc::new(Cache::new(KEPT)) }
     }
 
     pub async fn get(&self, user: User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
@@ -116,25 +127,29 @@ impl Snapshots {
         // The age counts from before the question: the answer may be as old as that.
         let asked = Instant::now();
         let snapshot = self.source.snapshot(user, organisation).await?;
-        self.cache.insert(key, (snapshot, asked));
+        if !self.lifetime.is_zero() {
+            self.cache.insert(key, (snapshot, asked));
+        }
         Ok(snapshot)
     }
 
     /// The API key with this hash, if it works. That it does not is kept as long: who tries keys costs the authority little.
     pub async fn api_key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, Problem> {
-        let kept = self.keys.get(hash).filter(|(_, asked)| asked.elapsed() < LIFETIME);
+        let kept = self.keys.get(hash).filter(|(_, asked)| asked.elapsed() < self.lifetime);
         if let Some((key, _)) = kept {
             return Ok(key);
         }
         let asked = Instant::now();
         let key = self.source.api_key(hash).await?;
-        self.keys.insert(*hash, (key, asked));
+        if !self.lifetime.is_zero() {
+            self.keys.insert(*hash, (key, asked));
+        }
         Ok(key)
     }
 
     /// The snapshot, if a fresh one is at hand.
     pub fn cached(&self, key: &(User, Option<OrganisationId>)) -> Option<Snapshot> {
-        self.cache.get(key).filter(|(_, asked)| asked.elapsed() < LIFETIME).map(|(snapshot, _)| snapshot)
+        self.cache.get(key).filter(|(_, asked)| asked.elapsed() < self.lifetime).map(|(snapshot, _)| snapshot)
     }
 }
 

@@ -106,12 +106,12 @@ impl Context {
 
     /// The guard of a service that asks auth for keys and tenancy for access.
     pub fn guard(&self) -> Guard {
-        self.guard_with(self.auth_keys(), self.authority())
+        self.guard_with(self.auth_keys(), Snapshots::new(self.authority()))
     }
 
     /// The guard of auth or tenancy, which ask themselves.
-    pub fn guard_with(&self, keys: Arc<dyn KeySource>, snapshots: Arc<dyn SnapshotSource>) -> Guard {
-        Guard::new(self.verifier(keys), Snapshots::new(snapshots))
+    pub fn guard_with(&self, keys: Arc<dyn KeySource>, snapshots: Snapshots) -> Guard {
+        Guard::new(self.verifier(keys), snapshots)
     }
 
     pub fn auth_keys(&self) -> Arc<dyn KeySource> {

@@ -1,8 +1,9 @@
 //! Users, credentials, sessions, signing keys.
 //!
-//! Owns: who has an account and how its owner proves it: passwords, sessions with their refresh tokens, single-use
-//! tokens, the keys that sign access tokens, and the mail that goes with them. Refuses: what somebody may do. tenancy
-//! is told of accounts ([`tenancy`]) and asked for roles; tokens carry identity only.
+//! Owns: who has an account and how its owner proves it: passwords and the count of wrong ones, codes of authenticator
+//! apps, sessions with their refresh tokens, single-use tokens, the keys that sign access tokens, and the mail that goes
+//! with them. Refuses: what somebody may do. tenancy is told of accounts and of sessions that ended ([`tenancy`]) and
+//! asked for roles; tokens carry identity only.
 //!
 //! To add an RPC: write it in `proto/callfairy/auth/v1/auth.proto`, build, and the compiler asks for its function in
 //! `api`; its queries go to `store`, its rules to `domain`.
@@ -33,7 +34,7 @@ use crate::mail::{Letterhead, Mailer};
 use crate::relay::Relay;
 use crate::tenancy::Tenancy;
 use crate::vault::Vault;
-use access::Services;
+use access::{Services, Snapshots};
 use db::Pool;
 use queue::QueueName;
 use runtime::health::Health;
@@ -92,7 +93,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         signer: Arc::new(Signer::new(&key)),
         tenancy: tenancy.clone(),
     };
-    let guard = context.guard_with(Arc::new(keys.clone()), context.authority());
+    let guard = context.guard_with(Arc::new(keys.clone()), Snapshots::new(context.authority()));
     let services = Services::new(guard)
         .accounts(api::Accounts::new(state.clone()))
         .passwords(api::Passwords::new(state.clone()))

@@ -19,7 +19,7 @@ mod store;
 
 use error::{Error, Result};
 
-use access::Services;
+use access::{Services, Snapshots};
 use callfairy_core::Secret;
 use db::{Migrations, Pool};
 use runtime::health::Health;
@@ -67,7 +67,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let pool = Pool::open(database_url.expose(), schema, pool_size)?;
 
     let state = api::State { pool: pool.clone(), clock: context.clock.clone() };
-    let guard = context.guard_with(context.auth_keys(), Arc::new(api::OwnAccess(state.clone())));
+    let guard = context.guard_with(context.auth_keys(), Snapshots::uncached(Arc::new(api::OwnAccess(state.clone()))));
     let services = Services::new(guard)
         .organisations(api::Organisations(state.clone()))
         .access(api::Access(state.clone()))

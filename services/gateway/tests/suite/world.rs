@@ -1,7 +1,7 @@
 //! The gateway as it runs, and those who call it.
 
 use crate::fakes::{self, Seen};
-use access::{ACCESS_TOKEN_TYPE, ApiKey, KeyHash, Relation, Services, Snapshot, SnapshotSource};
+use access::{ACCESS_TOKEN_TYPE, ApiKey, KeyHash, Relation, Services, Snapshot, SnapshotSource, Snapshots};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -82,7 +82,7 @@ impl World {
         let shutdown = Shutdown::new();
         listeners.retain(|(name, _)| !setup.absent.contains(name));
         let services = listeners.into_iter().map(|(name, listener)| {
-            let services = Services::new(context.guard_with(context.auth_keys(), Arc::new(Authority)));
+            let services = Services::new(context.guard_with(context.auth_keys(), Snapshots::new(Arc::new(Authority))));
             let services = fakes::mount(name, services, &seen);
             let shutdown = seen.end.clone();
             tokio::spawn(serve_grpc(listener, services, shutdown))
