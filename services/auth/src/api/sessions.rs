@@ -48,12 +48,20 @@ impl Sessions {
         })
     }
 
-    /// Only now is the password known that another system has hashed.
+    /// Only now is the password known that another system has hashed. Answers the hash that is kept: of several sign-ins at
+    /// one time, that of the first.
     async fn hash_anew(&self, user: &UserRow, password: Secret) -> Result<String, Problem> {
-        let (id, old, hash) = (user.id.0, user.password_hash.clone(), self.0.hasher.hash(password).await?);
-        let new = hash.clone();
-        self.0.pool.write(move |db| Ok::<_, Error>(user::hash_anew(db, id, &old, &new)?)).await?;
-        Ok(hash)
+        let (id, old, new) = (user.id.0, user.password_hash.clone(), self.0.hasher.hash(password.clone()).await?);
+        let hash = new.clone();
+        let kept = self.0.pool.write(move |db| {
+            user::hash_anew(db, id, &old, &hash)?;
+            Ok::<_, Error>(user::find(db, id)?)
+        });
+        let kept = kept.await?.ok_or_else(wrong_credentials)?.password_hash;
+        if kept != new && !self.0.hasher.verify(password, Some(kept.clone())).await? {
+            return Err(wrong_credentials());
+        }
+        Ok(kept)
     }
 
     /// The user's role; tenancy knows the account by then, so that the token works when its owner has it.

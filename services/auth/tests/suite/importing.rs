@@ -3,11 +3,13 @@
 use crate::world::{DEADLINE, SUPERADMIN, World, code};
 use auth::{DjangoUser, UsersImported, import_users};
 use callfairy_core::{Clock as _, ErrorCode};
+use futures_util::future::join_all;
 use proto::auth::Role;
 use serde_json::{Value, json};
 
 testkit::on_both!(
     who_was_imported_signs_in_and_is_upgraded,
+    who_signs_in_twice_at_one_time_is_upgraded_once,
     what_is_wrong_is_said_and_the_rest_is_made,
     nothing_is_made_when_only_checked,
 );
@@ -71,6 +73,14 @@ async fn who_was_imported_signs_in_and_is_upgraded(world: &World) {
     .await;
     let tokens = world.login("root2@example.com", PASSWORD).await.unwrap();
     assert_eq!(world.me(&tokens).await.unwrap().role(), Role::Superadmin);
+}
+
+async fn who_signs_in_twice_at_one_time_is_upgraded_once(world: &World) {
+    import(world, &[user("ada@example.com")], false).await;
+    for answer in join_all((0..6).map(|_| world.login("ada@example.com", PASSWORD))).await {
+        answer.unwrap();
+    }
+    assert_eq!(world.count("sessions").await, 6);
 }
 
 async fn what_is_wrong_is_said_and_the_rest_is_made(world: &World) {
