@@ -4,8 +4,10 @@ use crate::{Config, Limits};
 use access::{Caller, Client, Guard};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use callfairy_core::{Problem, Secret};
+use ipnet::IpNet;
 use proto::Access;
 use runtime::{Clients, Service, Shutdown};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::context::TokioContext;
 
@@ -15,6 +17,7 @@ pub struct Gateway {
     pub limits: Limits,
     pub shutdown: Shutdown,
     pub is_behind_tls: bool,
+    pub trusted_proxies: Arc<[IpNet]>,
     runtime: Handle,
     guard: Guard,
 }
@@ -27,6 +30,7 @@ impl Gateway {
             shutdown,
             runtime,
             is_behind_tls: config.public_url.starts_with("https:"),
+            trusted_proxies: config.trusted_proxies.as_slice().into(),
             guard: config.context.guard(),
         }
     }

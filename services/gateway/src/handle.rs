@@ -1,5 +1,6 @@
 //! One request to a route of the contract, from its headers to the answer.
 
+use crate::client_address::client_address;
 use crate::edge::{Matched, RequestId};
 use crate::gateway::Gateway;
 use crate::input::{Fields, Value};
@@ -55,7 +56,7 @@ async fn answer(
 ) -> Result<HttpResponse, Problem> {
     // Before anything else is looked at.
     let token = gateway.authenticate(endpoint.access, request.headers()).await?;
-    let meta = meta(request, token)?;
+    let meta = meta(gateway, request, token)?;
     let client = gateway.client(endpoint.service);
     let route = endpoint.route;
 
@@ -104,7 +105,7 @@ async fn answer(
 }
 
 /// What goes along to the service: made here, so that no header from outside gets in that is not named.
-fn meta(request: &HttpRequest, token: Option<Secret>) -> Result<Meta, Problem> {
+fn meta(gateway: &Gateway, request: &HttpRequest, token: Option<Secret>) -> Result<Meta, Problem> {
     let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
     let idempotency_key = match (keys.next(), keys.next()) {
         (None, _) => None,
@@ -122,7 +123,7 @@ fn meta(request: &HttpRequest, token: Option<Secret>) -> Result<Meta, Problem> {
         timeout: None,
         origin: Origin::new(
             request.headers().get(USER_AGENT).map(HeaderValue::as_bytes),
-            request.peer_addr().map(|peer| peer.ip().to_canonical()),
+            client_address(request.peer_addr().map(|peer| peer.ip()), request.headers(), &gateway.trusted_proxies),
         ),
     })
 }

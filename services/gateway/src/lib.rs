@@ -13,6 +13,7 @@
 //! a body or the next piece of an upload within 30 s; JSON is at most 128 levels deep.
 
 mod body;
+mod client_address;
 mod cors;
 mod documentation;
 mod download;
@@ -33,6 +34,7 @@ use crate::routes::Routes;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use ipnet::IpNet;
 use runtime::{BoxError, Context, Settings, Shutdown};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -52,6 +54,8 @@ pub struct Config {
     pub public_url: String,
     /// Origins whose pages may call the API. None: no CORS headers.
     pub cors_origins: Vec<String>,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     pub limits: Limits,
 }
 
@@ -77,6 +81,7 @@ impl Config {
             context,
             public_url: settings.http.public_url.as_str().trim_end_matches('/').to_owned(),
             cors_origins: settings.http.cors_origins.clone(),
+            trusted_proxies: settings.http.trusted_proxies.clone(),
             limits: Limits::default(),
         }
     }

@@ -3,7 +3,8 @@
 use super::settings::LogFormat;
 use super::values::Expected;
 use callfairy_core::Secret;
-use std::net::SocketAddr;
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -98,6 +99,13 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, Expected> {
     };
     let all: Option<Vec<String>> = list(text).map(origin).collect();
     all.ok_or_else(|| "origins by commas, such as https://app.example.com: no path, no *, lower case".into())
+}
+
+/// A single address is a network of its own.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Expected> {
+    let network = |text: &str| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let all: Option<Vec<IpNet>> = list(text).map(network).collect();
+    all.ok_or_else(|| "addresses or networks by commas, such as 10.0.0.0/8".into())
 }
 
 /// What stands between commas, without the spaces around it.

@@ -7,6 +7,7 @@ use super::table::{CONFIG_VARIABLE, SETTINGS};
 use super::values::{self, Environment, Values};
 use crate::keys::KeyRing;
 use callfairy_core::Secret;
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub struct Http {
     pub public_url: Url,
     /// Such as `https://app.example.com`.
     pub cors_origins: Vec<String>,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// The platform's account at the voice provider.
@@ -225,6 +228,7 @@ impl Settings {
                 addr: http_addr,
                 public_url: values.get("CALLFAIRY_PUBLIC_URL", parse::http_url)?,
                 cors_origins: values.optional("CALLFAIRY_CORS_ORIGINS", parse::origins)?.unwrap_or_default(),
+                trusted_proxies: values.optional("CALLFAIRY_TRUSTED_PROXIES", parse::networks)?.unwrap_or_default(),
             },
             ops_addr: values.optional("CALLFAIRY_OPS_ADDR", parse::address)?,
             database_pool_size: values.get("CALLFAIRY_DATABASE_POOL_SIZE", parse::number(1..=1_000))?,

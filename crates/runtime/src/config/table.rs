@@ -68,6 +68,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     open("CALLFAIRY_CORS_ORIGINS", "", &[Gateway], "origins whose pages may call the API, by commas; without it: none"),
     open(
+        "CALLFAIRY_TRUSTED_PROXIES",
+        "",
+        &[Gateway],
+        "networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8, by commas; without it: none",
+    ),
+    open(
         "CALLFAIRY_OPS_ADDR",
         "",
         BEHIND_THE_GATEWAY,

@@ -78,6 +78,7 @@ fn a_bad_value_is_named_with_what_is_expected() {
         ("CALLFAIRY_PUBLIC_URL", "https://user:word@example.com", "without user name"),
         ("CALLFAIRY_CORS_ORIGINS", "https://a.example,*", "origins"),
         ("CALLFAIRY_CORS_ORIGINS", "https://a.example/", "origins"),
+        ("CALLFAIRY_TRUSTED_PROXIES", "10.0.0.0/33", "networks"),
         ("CALLFAIRY_DATABASE_POOL_SIZE", "0", "a whole number from 1 to 1000"),
         ("CALLFAIRY_DATABASE_POOL_SIZE", "ten", "a whole number from 1 to 1000"),
         ("CALLFAIRY_CLAIM_LEASE_SECONDS", "1", "whole seconds from 5 to 600"),

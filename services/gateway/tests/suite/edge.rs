@@ -74,6 +74,16 @@ async fn a_service_learns_where_a_request_comes_from(world: &World) {
     assert_eq!(origin(b"").await.device(), None);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trusted_proxy_says_who_is_behind_it() {
+    let world = World::start_with(Setup { trusted_proxies: "127.0.0.0/8, 10.9.9.9", ..Setup::default() }).await;
+    let request = world.ada.request(Method::GET, &own("/contacts"));
+    let request = request.header("x-forwarded-for", "192.0.2.1, 203.0.113.9, 10.9.9.9");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(world.seen.one().origin.address(), Some([203, 0, 113, 9].into()));
+    world.end().await;
+}
+
 async fn nothing_else_from_outside_reaches_a_service(world: &World) {
     let service = world.context.identity.meta().unwrap().token.unwrap();
     let request = world

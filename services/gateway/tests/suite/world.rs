@@ -42,6 +42,7 @@ pub struct Setup {
     pub limits: Limits,
     pub origins: &'static str,
     pub public_url: &'static str,
+    pub trusted_proxies: &'static str,
     /// Names of services that are not there.
     pub absent: &'static [&'static str],
 }
@@ -58,6 +59,7 @@ impl World {
         set("CALLFAIRY_INTERNAL_KEY", BASE64_STANDARD.encode([1; 32]));
         set("CALLFAIRY_CORS_ORIGINS", setup.origins.to_owned());
         set("CALLFAIRY_PUBLIC_URL", setup.public_url.to_owned());
+        set("CALLFAIRY_TRUSTED_PROXIES", setup.trusted_proxies.to_owned());
         let mut listeners = Vec::new();
         for (name, slot) in [
             ("auth", &slots.auth),
