@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Who calls, as their token proves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Caller {
     /// Nobody said who they are.
     Anonymous,
@@ -18,7 +18,7 @@ pub enum Caller {
 }
 
 /// A key that works at this moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ApiKey {
     pub id: Uuid,
     /// The only one where it opens anything.

@@ -123,7 +123,7 @@ impl Client {
 
 async fn local<R: Rpc>(slot: &LocalSlot, meta: &Meta) -> Result<(Arc<Services>, Caller), Problem> {
     let services = slot.0.get().ok_or_else(|| Problem::unavailable("a service"))?.clone();
-    let caller = services.guard().identify(R::ACCESS, meta).await?;
+    let caller = services.guard().identify(R::GRPC_PATH, R::ACCESS, meta).await?;
     Ok((services, caller))
 }
 

@@ -1,7 +1,9 @@
 //! Default deny: what stands between a request and its handler.
 
 use crate::call::Passed;
-use crate::{ApiKey, Call, Caller, Meta, OrgScope, PermissionSet, Relation, Snapshot, Snapshots, TokenVerifier};
+use crate::{
+    ApiKey, Call, Caller, Meta, OrgScope, PermissionSet, Refusals, Relation, Snapshot, Snapshots, TokenVerifier,
+};
 use callfairy_core::{ErrorCode, OrganisationId, Problem};
 use proto::{Access, Permission, Rpc};
 use sha2::{Digest, Sha256};
@@ -16,11 +18,18 @@ const MAX_API_KEY_LENGTH: usize = 100;
 pub struct Guard {
     tokens: TokenVerifier,
     snapshots: Snapshots,
+    refusals: Option<Refusals>,
 }
 
 impl Guard {
     pub fn new(tokens: TokenVerifier, snapshots: Snapshots) -> Self {
-        Self { tokens, snapshots }
+        Self { tokens, snapshots, refusals: None }
+    }
+
+    /// Counts there whom it does not let through.
+    #[must_use]
+    pub fn counting(self, refusals: Refusals) -> Self {
+        Self { refusals: Some(refusals), ..self }
     }
 
     /// Who sends this as a bearer token: a token or an API key. An error is `unauthenticated`, or `unavailable` when the
@@ -38,7 +47,7 @@ impl Guard {
     }
 
     /// Who calls, and whether they may at all: before the request is read.
-    pub(crate) async fn identify(&self, access: Access, meta: &Meta) -> Result<Caller, Problem> {
+    pub(crate) async fn identify(&self, rpc: &'static str, access: Access, meta: &Meta) -> Result<Caller, Problem> {
         let caller = match &meta.token {
             // A public RPC answers the same whatever is sent along.
             _ if access == Access::Public => Caller::Anonymous,
@@ -48,7 +57,9 @@ impl Guard {
         match (access, &caller) {
             (Access::Public, _) | (Access::Internal, Caller::Service(_)) => Ok(caller),
             (Access::Internal, Caller::User(_) | Caller::ApiKey(_)) | (_, Caller::Service(_)) => {
-                Err(Problem::new(ErrorCode::PermissionDenied, "this is not for this kind of caller"))
+                let problem = Problem::new(ErrorCode::PermissionDenied, "this is not for this kind of caller");
+                self.note(&caller, meta, rpc, None, &problem);
+                Err(problem)
             }
             (_, Caller::Anonymous) => Err(Problem::unauthenticated("sign in, and send the access token along")),
             (_, Caller::User(_) | Caller::ApiKey(_)) => Ok(caller),
@@ -62,7 +73,10 @@ impl Guard {
         meta: &Meta,
         request: R::Request,
     ) -> Result<Call<R>, Problem> {
-        let (snapshot, scope) = self.decide::<R>(&caller, &request).await?;
+        let decided = self.decide::<R>(&caller, &request).await;
+        let (snapshot, scope) = decided.inspect_err(|problem| {
+            self.note(&caller, meta, R::GRPC_PATH, R::organisation(&request), problem);
+        })?;
         proto::validate(&request)?;
         let passed = Passed {
             caller,
@@ -74,6 +88,12 @@ impl Guard {
             origin: meta.origin.clone(),
         };
         Ok(Call::new(request, passed))
+    }
+
+    fn note(&self, caller: &Caller, meta: &Meta, rpc: &'static str, organisation: Option<&str>, problem: &Problem) {
+        if let Some(refusals) = &self.refusals {
+            refusals.note(caller, meta, rpc, organisation.and_then(|id| id.parse().ok()), problem);
+        }
     }
 
     async fn decide<R: Rpc>(

@@ -20,6 +20,7 @@ pub struct Services {
 
 /// One RPC, twice: typed for calls in this process, and as bytes for the wire.
 pub(crate) struct Method {
+    pub path: &'static str,
     pub access: Access,
     pub wire: WireFn,
     /// A `Unary<R>`, `ServerStreaming<R>` or `ClientStreaming<R>`.
@@ -126,7 +127,7 @@ impl Services {
     }
 
     fn add<R: Rpc>(mut self, wire: WireFn, local: Box<dyn Any + Send + Sync>) -> Self {
-        self.methods.insert(R::GRPC_PATH, Method { access: R::ACCESS, wire, local });
+        self.methods.insert(R::GRPC_PATH, Method { path: R::GRPC_PATH, access: R::ACCESS, wire, local });
         self
     }
 }

@@ -188,7 +188,7 @@ where
                 let method = services.method(request.uri().path())?;
                 let meta = Meta::read(request.headers());
                 // Who calls, and may they at all, before anything is decoded.
-                let caller = services.guard().identify(method.access, &meta).await?;
+                let caller = services.guard().identify(method.path, method.access, &meta).await?;
                 Ok((method.wire)(caller, meta, request.map(Body::new)).await)
             };
             Ok(answer.await.unwrap_or_else(|problem: Problem| proto::status(&problem).into_http()))

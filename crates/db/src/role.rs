@@ -6,6 +6,8 @@ use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
 
 const PREFIX: &str = "callfairy_";
+/// A table with a trigger of this name, which refuses it to everybody, is never updated by a service, nor deleted from.
+const APPEND_ONLY: &str = "append_only";
 /// PostgreSQL cuts longer identifiers.
 const MAX_IDENTIFIER_LENGTH: usize = 63;
 /// Of a schema, so that its role has a name.
@@ -39,7 +41,12 @@ pub(crate) fn grant(connection: &mut PgConnection, schema: &str) -> Result<(), E
             "GRANT USAGE ON SCHEMA {schema} TO {role}; \
              GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}; \
              GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}; \
-             REVOKE INSERT, UPDATE, DELETE ON {schema}.__diesel_schema_migrations FROM {role}",
+             REVOKE INSERT, UPDATE, DELETE ON {schema}.__diesel_schema_migrations FROM {role}; \
+             DO $$ DECLARE name regclass; BEGIN \
+               FOR name IN SELECT c.oid FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
+                 WHERE t.tgname = '{APPEND_ONLY}' AND c.relnamespace = '{schema}'::regnamespace \
+               LOOP EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %s FROM {role}', name); END LOOP; \
+             END $$",
         ))
         .map_err(failed)
 }

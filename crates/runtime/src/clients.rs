@@ -2,8 +2,8 @@
 
 use crate::{BoxError, KeyRing, Settings};
 use access::{
-    AuthKeys, Client, Guard, InternalKey, KeySource, LocalSlot, RemoteAuthority, ServiceIdentity, SnapshotSource,
-    Snapshots, TokenVerifier, VerificationKeys,
+    AuthKeys, Client, Guard, InternalKey, KeySource, LocalSlot, Refusals, RemoteAuthority, ServiceIdentity,
+    SnapshotSource, Snapshots, TokenVerifier, VerificationKeys,
 };
 use callfairy_core::{Clock, SystemClock};
 use std::fmt;
@@ -86,6 +86,8 @@ pub struct Context {
     pub clients: Clients,
     pub identity: ServiceIdentity,
     pub clock: Arc<dyn Clock>,
+    /// What the guards made here refuse, until somebody takes it.
+    pub refusals: Refusals,
     internal: InternalKey,
 }
 
@@ -95,7 +97,8 @@ impl Context {
         let previous = internal.all().skip(1).map(|key| key.expose().as_slice());
         let internal = InternalKey::new(internal.current().expose(), previous);
         let identity = ServiceIdentity::new(name, internal.clone(), clock.clone());
-        Self { clients, identity, clock, internal }
+        let refusals = Refusals::new(clock.clone());
+        Self { clients, identity, clock, refusals, internal }
     }
 
     /// For a service with a process of its own: the others over TCP, the machine's clock.
@@ -111,7 +114,7 @@ impl Context {
 
     /// The guard of auth or tenancy, which ask themselves.
     pub fn guard_with(&self, keys: Arc<dyn KeySource>, snapshots: Snapshots) -> Guard {
-        Guard::new(self.verifier(keys), snapshots)
+        Guard::new(self.verifier(keys), snapshots).counting(self.refusals.clone())
     }
 
     pub fn auth_keys(&self) -> Arc<dyn KeySource> {

@@ -13,6 +13,7 @@
 // A test's way to fail.
 #![allow(clippy::panic)]
 
+mod audit_log;
 mod both;
 mod client;
 mod clock;
@@ -23,6 +24,7 @@ mod process;
 mod servers;
 mod token;
 
+pub use audit_log::AuditLog;
 pub use client::{Answer, Client, Upload};
 pub use clock::FixedClock;
 pub use database::Database;

@@ -1,7 +1,8 @@
 //! The tenants of the platform, and the authority on who may do what in them.
 //!
 //! Owns: organisations, their members and API keys; what superadmins grant to users directly; the facts that auth
-//! (accounts) and agent (assignments) report; what follows from all that, as the rules in `domain/access.rs` say.
+//! (accounts) and agent (assignments) report; what follows from all that, as the rules in `domain/access.rs` say; the
+//! audit log, into which all services write what was done (`domain/chain.rs`, and the crate `audit`).
 //! Refuses: to be the source of those facts. Whether an account is active is auth's to say, who is whose agent is
 //! agent's; both report each change with a version, and an older one changes nothing here.
 //!
@@ -16,6 +17,9 @@ mod api;
 mod domain;
 mod error;
 mod store;
+mod verification;
+
+pub use verification::{Fault, VerificationError, Verified, verify_audit_log};
 
 use error::{Error, Result};
 
@@ -24,6 +28,7 @@ use callfairy_core::Secret;
 use db::{Migrations, Pool};
 use runtime::health::Health;
 use runtime::{BoxError, Context, Listener, Program, Service, Settings, Shutdown, Tasks};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -74,9 +79,18 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         .grants(api::Grants(state.clone()))
         .members(api::Members(state.clone()))
         .api_keys(api::ApiKeys(state.clone()))
-        .authority(api::Authority(state));
+        .authority(api::Authority(state.clone()))
+        .audit_log(api::AuditLog(state));
 
     let mut tasks = Tasks::new(shutdown.clone());
+    // What tenancy records goes the same way as what the others do.
+    let trail = audit::Trail::new(context.clients.tenancy.clone(), context.identity.clone());
+    let (outbox, stop) = (pool.clone(), shutdown.token());
+    tasks.spawn("tenancy's relay", async move {
+        db::outbox::relay(outbox, stop, |rows| trail.publish(rows)).await;
+        Ok::<_, Infallible>(())
+    });
+    tasks.spawn("tenancy's refusals", audit::refusals(pool.clone(), context.refusals.clone(), shutdown.token()));
     tasks.spawn(
         "tenancy's purge",
         db::purge::run(pool.of_everyone(), context.clock.clone(), shutdown.token(), store::OLD_ROWS),

@@ -2,6 +2,7 @@
 
 mod access;
 mod api_keys;
+mod audit_log;
 mod authority;
 mod grants;
 mod members;
@@ -29,7 +30,8 @@ impl State {
         self.pool.of(scope.organisation_id())
     }
 
-    /// The tables of all organisations: for the authority's questions, which are about a user wherever that is.
+    /// The tables of all organisations: for the authority's questions, which are about a user wherever that is, and for the
+    /// audit log.
     fn of_everyone(&self) -> Pool {
         self.pool.of_everyone()
     }
@@ -41,6 +43,7 @@ pub struct Grants(pub State);
 pub struct Members(pub State);
 pub struct ApiKeys(pub State);
 pub struct Authority(pub State);
+pub struct AuditLog(pub State);
 
 /// An id of a request; the contract's rules have seen that it is one.
 fn id<T>(field: &str, text: &str) -> Result<Id<T>, Problem> {

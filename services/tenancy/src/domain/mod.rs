@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod api_key;
+pub mod chain;
 pub mod email;
 pub mod explanation;
 pub mod grants;

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod assignments;
+pub mod audit_log;
 pub mod ended_sessions;
 pub mod grants;
 pub mod invitations;

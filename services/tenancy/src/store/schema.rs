@@ -117,4 +117,36 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use db::sql::{UtcTime, Uuid};
+
+    audit_log (sequence) {
+        sequence -> BigInt,
+        id -> Uuid,
+        at -> UtcTime,
+        actor_kind -> Text,
+        actor_id -> Text,
+        action -> Text,
+        organisation_id -> Nullable<Uuid>,
+        subject_kind -> Text,
+        subject_id -> Text,
+        outcome -> Text,
+        network -> Text,
+        details -> Text,
+        previous_hash -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool};
+
+    audit_head (single) {
+        single -> Bool,
+        sequence -> BigInt,
+        hash -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(organisations, accounts, assignments, members);

@@ -3,6 +3,7 @@
 
 mod access;
 mod api_keys;
+mod audit_log;
 mod authority;
 mod ended_sessions;
 mod explaining;

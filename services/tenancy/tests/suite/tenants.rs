@@ -11,11 +11,11 @@ use proto::tenancy::CreateApiKeyRequest;
 use testkit::Database;
 
 /// What belongs to organisations, by the schema itself: a new table is in here the day it is made. Assignments are
-/// facts about users.
+/// facts about users, and the audit log is shown to nobody's organisation: see `audit_log`.
 const TENANTS_TABLES: &str = "SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS separated \
      FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
      WHERE a.attname = 'organisation_id' AND c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace \
-     AND c.relname <> 'assignments'";
+     AND c.relname NOT IN ('assignments', 'audit_log')";
 
 #[derive(Debug, QueryableByName)]
 struct Table {

@@ -4,6 +4,7 @@ use access::{Client, LocalSlot, Meta, ServiceIdentity, Services};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use callfairy_core::{Clock, ErrorCode, Id, OrganisationId, Problem, UserId};
+use proto::rpc::audit_log::ListAuditLogs;
 use proto::rpc::authority::{GetAccess, ReportAccount, ReportAssignment};
 use proto::rpc::grants::GrantUserPermission;
 use proto::rpc::members::AddMember;
@@ -146,6 +147,24 @@ impl World {
         let user = self.user(name).await;
         self.invite(organisation, &account(user, name).email).await;
         user
+    }
+
+    /// What the audit log holds of an action, the newest first.
+    pub async fn audited(&self, action: &str) -> Vec<AuditLogEntry> {
+        let request = ListAuditLogsRequest { action: action.to_owned(), page_size: 200, ..Default::default() };
+        self.call::<ListAuditLogs>(self.superadmin, request).await.unwrap().audit_logs
+    }
+
+    /// Waits until the log holds so many of an action, and no more.
+    pub async fn eventually_audited(&self, action: &str, count: usize) -> Vec<AuditLogEntry> {
+        let what = format!("{count} of {action} were in the audit log");
+        let entries = testkit::eventually(&what, DEADLINE, async || {
+            let entries = self.audited(action).await;
+            (entries.len() >= count).then_some(entries)
+        });
+        let entries = entries.await;
+        assert_eq!(entries.len(), count, "{entries:#?}");
+        entries
     }
 
     /// By a superadmin.

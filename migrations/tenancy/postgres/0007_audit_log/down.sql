@@ -1,0 +1,3 @@
+DROP TABLE audit_log;
+DROP FUNCTION refuse_change;
+DROP TABLE audit_head;
