@@ -105,9 +105,11 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.spawn("auth's outbox", {
         let (pool, stop) = (pool.clone(), shutdown.token());
+        let trail = audit::Trail::new(context.clients.tenancy.clone(), context.identity.clone());
         let relay = Relay { queue: queue.clone(), tenancy, vault, clock: clock.clone() };
         async move {
-            db::outbox::relay(pool.clone(), stop, |rows| relay.clone().publish(pool.clone(), rows)).await;
+            let publish = |rows| relay.clone().publish(pool.clone(), rows);
+            db::outbox::relay(pool.clone(), stop, |rows| trail.publish_beside(rows, publish)).await;
             Ok::<_, Infallible>(())
         }
     });
@@ -121,6 +123,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         async move { queue.consume(QueueName::Mail, mail::AT_ONE_TIME, stop, handle).await }
     });
     tasks.spawn("auth's sweep", mail::sweep(pool.clone(), queue, shutdown.token()));
+    tasks.spawn("auth's refusals", audit::refusals(pool.clone(), context.refusals.clone(), shutdown.token()));
     tasks.spawn("auth's purge", db::purge::run(pool.clone(), clock, shutdown.token(), store::purge::ALL));
     if let Some(address) = config.ops_addr {
         let ops = TcpListener::bind(address).await?;

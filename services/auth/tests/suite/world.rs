@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
-use testkit::{Database, FixedClock};
+use testkit::{AuditLog, Database, FixedClock};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here should take, however busy the machine.
@@ -39,6 +39,8 @@ pub struct World {
     pub pool: Pool,
     pub clock: FixedClock,
     pub tenancy: Tenancy,
+    /// What auth recorded for the audit log.
+    pub audit_log: AuditLog,
     pub auth: Auth,
     /// Of another service.
     pub service: ServiceIdentity,
@@ -86,7 +88,9 @@ impl World {
         let (slots, keys, tenancy) = (LocalSlots::default(), settings.internal_keys().unwrap(), Tenancy::default());
         let context = |name| Context::new(name, Clients::local(&slots), &keys, Arc::new(clock.clone()));
         let (context, service) = (context("auth"), context("agent").identity);
-        slots.tenancy.fill(Arc::new(Services::new(context.guard()).authority(tenancy.clone())));
+        let audit_log = AuditLog::default();
+        let services = Services::new(context.guard()).authority(tenancy.clone()).audit_log(audit_log.clone());
+        slots.tenancy.fill(Arc::new(services));
 
         let pool = Pool::open(database.url(), "auth", 4).unwrap();
         let queue = Queue::embedded_with(RetryPolicy {
@@ -96,7 +100,7 @@ impl World {
         });
         let config = Config::new(&settings, context.clone(), queue.clone()).unwrap();
         let auth = launch(config, over_tcp).await;
-        let world = Self { database, pool, clock, tenancy, auth, service, context, queue, over_tcp, data };
+        let world = Self { database, pool, clock, tenancy, audit_log, auth, service, context, queue, over_tcp, data };
         world.superadmin_is_known().await;
         world
     }
