@@ -2,7 +2,7 @@
 
 use crate::services::{ClientStreaming, Method, ServerStreaming, Unary};
 use crate::wire::MAX_MESSAGE;
-use crate::{Caller, Meta, Replies, Services};
+use crate::{Caller, LatestChange, Meta, Replies, Services};
 use callfairy_core::Problem;
 use futures_util::{Stream, StreamExt};
 use http::uri::PathAndQuery;
@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
 /// Where the services of this process put themselves when they are ready.
@@ -37,15 +37,16 @@ pub enum Client {
 pub struct Wire {
     endpoint: Arc<Endpoint>,
     channel: Channel,
+    latest_change: LatestChange,
 }
 
 impl Client {
     /// Connects when it is first used, and again whenever that is needed; the runtime that this is called in drives the
-    /// connection.
-    pub fn wire(endpoint: impl Into<Arc<Endpoint>>) -> Self {
+    /// connection. `latest_change` is the process's.
+    pub fn wire(endpoint: impl Into<Arc<Endpoint>>, latest_change: LatestChange) -> Self {
         let endpoint = endpoint.into();
         let channel = endpoint.connect_lazy();
-        Self::Wire(Wire { endpoint, channel })
+        Self::Wire(Wire { endpoint, channel, latest_change })
     }
 
     /// The same service by a connection that the runtime of this call drives: a thread with a runtime of its own then
@@ -53,7 +54,7 @@ impl Client {
     #[must_use]
     pub fn reconnected(&self) -> Self {
         match self {
-            Self::Wire(wire) => Self::wire(wire.endpoint.clone()),
+            Self::Wire(wire) => Self::wire(wire.endpoint.clone(), wire.latest_change.clone()),
             Self::Local(slot) => Self::Local(slot.clone()),
         }
     }
@@ -65,11 +66,11 @@ impl Client {
 
     pub async fn unary<R: Rpc>(&self, meta: &Meta, request: R::Request) -> Result<R::Response, Problem> {
         match self {
-            Self::Wire(Wire { channel, .. }) => {
-                let mut request = new_request(meta, request);
+            Self::Wire(wire) => {
+                let mut request = wire.request(meta, request);
                 request.set_timeout(meta.time_left());
-                let answer = ready(channel).await?.unary(request, path::<R>(), codec::<R>()).await;
-                answer.map(tonic::Response::into_inner).map_err(|status| proto::problem(&status))
+                let answer = wire.ready().await?.unary(request, path::<R>(), codec::<R>()).await;
+                Ok(wire.hear(answer)?.into_inner())
             }
             Self::Local(slot) => {
                 let (services, caller) = local::<R>(slot, meta).await?;
@@ -85,10 +86,10 @@ impl Client {
         request: R::Request,
     ) -> Result<Replies<R::Response>, Problem> {
         match self {
-            Self::Wire(Wire { channel, .. }) => {
-                let request = new_request(meta, request);
-                let answer = ready(channel).await?.server_streaming(request, path::<R>(), codec::<R>()).await;
-                let replies = answer.map_err(|status| proto::problem(&status))?.into_inner();
+            Self::Wire(wire) => {
+                let request = wire.request(meta, request);
+                let answer = wire.ready().await?.server_streaming(request, path::<R>(), codec::<R>()).await;
+                let replies = wire.hear(answer)?.into_inner();
                 Ok(Box::pin(replies.map(|reply| reply.map_err(|status| proto::problem(&status)))))
             }
             Self::Local(slot) => {
@@ -107,15 +108,47 @@ impl Client {
         requests: impl Stream<Item = R::Request> + Send + 'static,
     ) -> Result<R::Response, Problem> {
         match self {
-            Self::Wire(Wire { channel, .. }) => {
-                let request = new_request(meta, requests);
-                let answer = ready(channel).await?.client_streaming(request, path::<R>(), codec::<R>()).await;
-                answer.map(tonic::Response::into_inner).map_err(|status| proto::problem(&status))
+            Self::Wire(wire) => {
+                let request = wire.request(meta, requests);
+                let answer = wire.ready().await?.client_streaming(request, path::<R>(), codec::<R>()).await;
+                Ok(wire.hear(answer)?.into_inner())
             }
             Self::Local(slot) => {
                 let (services, caller) = local::<R>(slot, meta).await?;
                 let run = typed::<ClientStreaming<R>>(services.method(R::GRPC_PATH)?)?;
                 run.run(caller, meta.clone(), Box::pin(requests.map(Ok))).await
+            }
+        }
+    }
+}
+
+impl Wire {
+    async fn ready(&self) -> Result<Grpc<Channel>, Problem> {
+        let grpc = Grpc::new(self.channel.clone());
+        let mut grpc = grpc.max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
+        grpc.ready().await.map_err(|error| {
+            tracing::warn!(%error, "a service is out of reach");
+            proto::problem(&Status::unavailable("not connected"))
+        })?;
+        Ok(grpc)
+    }
+
+    fn request<T>(&self, meta: &Meta, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        meta.write(request.metadata_mut());
+        self.latest_change.tell(request.metadata_mut().as_mut());
+        request
+    }
+
+    fn hear<T>(&self, answer: Result<Response<T>, Status>) -> Result<Response<T>, Problem> {
+        match answer {
+            Ok(answer) => {
+                self.latest_change.hear(answer.metadata().as_ref());
+                Ok(answer)
+            }
+            Err(status) => {
+                self.latest_change.hear(status.metadata().as_ref());
+                Err(proto::problem(&status))
             }
         }
     }
@@ -132,22 +165,6 @@ fn typed<T: Clone + 'static>(method: &Method) -> Result<T, Problem> {
         tracing::error!("an RPC is mounted with another shape than its own");
         Problem::internal()
     })
-}
-
-async fn ready(channel: &Channel) -> Result<Grpc<Channel>, Problem> {
-    let grpc = Grpc::new(channel.clone());
-    let mut grpc = grpc.max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
-    grpc.ready().await.map_err(|error| {
-        tracing::warn!(%error, "a service is out of reach");
-        proto::problem(&Status::unavailable("not connected"))
-    })?;
-    Ok(grpc)
-}
-
-fn new_request<T>(meta: &Meta, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    meta.write(request.metadata_mut());
-    request
 }
 
 fn path<R: Rpc>() -> PathAndQuery {

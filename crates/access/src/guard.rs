@@ -2,11 +2,13 @@
 
 use crate::call::Passed;
 use crate::{
-    ApiKey, Call, Caller, Meta, OrgScope, PermissionSet, Refusals, Relation, Snapshot, Snapshots, TokenVerifier,
+    ApiKey, Call, Caller, LatestChange, Meta, OrgScope, PermissionSet, Refusals, Relation, Snapshot, Snapshots,
+    TokenVerifier,
 };
 use callfairy_core::{ErrorCode, OrganisationId, Problem};
 use proto::{Access, Permission, Rpc};
 use sha2::{Digest, Sha256};
+use std::convert::Infallible;
 
 /// The beginning of every API key, by which it is told from a token.
 const API_KEY_MARK: &str = "cf_";
@@ -32,9 +34,22 @@ impl Guard {
         Self { refusals: Some(refusals), ..self }
     }
 
+    /// Keeps what the authority says, and keeps it fresh. While nobody runs this, every request asks.
+    pub async fn follow_changes(&self) -> Infallible {
+        self.snapshots.follow().await
+    }
+
+    pub(crate) fn latest_change(&self) -> &LatestChange {
+        self.snapshots.latest_change()
+    }
+
     /// Who sends this as a bearer token: a token or an API key. An error is `unauthenticated`, or `unavailable` when the
     /// truth could not be had.
     pub async fn caller(&self, bearer: &str) -> Result<Caller, Problem> {
+        self.caller_as_of(bearer, 0).await
+    }
+
+    async fn caller_as_of(&self, bearer: &str, at_least: i64) -> Result<Caller, Problem> {
         if !bearer.starts_with(API_KEY_MARK) {
             return self.tokens.verify(bearer).await;
         }
@@ -43,7 +58,7 @@ impl Guard {
             return Err(refused());
         }
         let hash = Sha256::digest(bearer.as_bytes()).into();
-        self.snapshots.api_key(&hash).await?.map(Caller::ApiKey).ok_or_else(refused)
+        self.snapshots.api_key(&hash, at_least).await?.map(Caller::ApiKey).ok_or_else(refused)
     }
 
     /// Who calls, and whether they may at all: before the request is read.
@@ -51,7 +66,7 @@ impl Guard {
         let caller = match &meta.token {
             // A public RPC answers the same whatever is sent along.
             _ if access == Access::Public => Caller::Anonymous,
-            Some(token) => self.caller(token.expose()).await?,
+            Some(token) => self.caller_as_of(token.expose(), meta.latest_change).await?,
             None => Caller::Anonymous,
         };
         match (access, &caller) {
@@ -73,7 +88,7 @@ impl Guard {
         meta: &Meta,
         request: R::Request,
     ) -> Result<Call<R>, Problem> {
-        let decided = self.decide::<R>(&caller, &request).await;
+        let decided = self.decide::<R>(&caller, &request, meta.latest_change).await;
         let (snapshot, scope) = decided.inspect_err(|problem| {
             self.note(&caller, meta, R::GRPC_PATH, R::organisation(&request), problem);
         })?;
@@ -100,6 +115,7 @@ impl Guard {
         &self,
         caller: &Caller,
         request: &R::Request,
+        at_least: i64,
     ) -> Result<(Option<Snapshot>, Option<OrgScope>), Problem> {
         if matches!(R::ACCESS, Access::Public | Access::Internal) {
             return Ok((None, None));
@@ -111,7 +127,7 @@ impl Guard {
             None => None,
         };
         let snapshot = match caller {
-            Caller::User(user) => self.snapshots.get(*user, organisation).await?,
+            Caller::User(user) => self.snapshots.get(*user, organisation, at_least).await?,
             Caller::ApiKey(key)
                 if R::PEOPLE_ONLY && (!R::ACCESS.is_scoped() || organisation == Some(key.organisation_id)) =>
             {

@@ -16,18 +16,20 @@
 //! To add a kind of rule: a field in the option `Access` of the contract, a variant in `proto::Access`, a line in
 //! `guard::Guard::decide`.
 
+mod authority;
 mod call;
 mod caller;
 mod client;
 mod guard;
 mod identity;
 mod keys;
+mod latest_change;
 mod meta;
 mod permissions;
 mod refusals;
 mod scope;
 mod services;
-mod snapshot;
+mod snapshots;
 mod token;
 mod wire;
 
@@ -36,6 +38,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/services.rs"));
 }
 
+pub use authority::{AsOf, Changes, KeyHash, Relation, RemoteAuthority, Snapshot, SnapshotSource, WorkingKey};
 pub use call::{Call, Replies, Scoped, SignedIn, StreamCall};
 pub use caller::{ApiKey, Caller, User};
 pub use client::{Client, LocalSlot};
@@ -43,11 +46,12 @@ pub use generated::*;
 pub use guard::Guard;
 pub use identity::{InternalKey, ServiceIdentity};
 pub use keys::{AuthKeys, KeySource, VerificationKeys};
+pub use latest_change::LatestChange;
 pub use meta::{MAX_REQUEST_TIME, Meta, Origin};
 pub use permissions::PermissionSet;
 pub use refusals::{Door, REFUSALS_WINDOW, Refusal, Refusals, Refused};
 pub use scope::{OrgScope, SystemScope};
 pub use services::Services;
-pub use snapshot::{KeyHash, Relation, RemoteAuthority, Snapshot, SnapshotSource, Snapshots};
+pub use snapshots::{LEASE, Snapshots};
 pub use token::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, ISSUER, TokenVerifier};
 pub use wire::WireServices;

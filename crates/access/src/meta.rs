@@ -1,5 +1,6 @@
 //! What travels beside a request.
 
+use crate::latest_change;
 use callfairy_core::Secret;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -37,6 +38,9 @@ pub struct Meta {
     /// How long the caller waits; at most [`MAX_REQUEST_TIME`].
     pub timeout: Option<Duration>,
     pub origin: Origin,
+    /// The number of a change of access that the caller has heard of: see [`crate::LatestChange`]. For sending, the
+    /// process's own is taken.
+    pub latest_change: i64,
 }
 
 /// Where a request comes from, as the gateway saw it. For showing and for counting, never a proof of anything.
@@ -100,6 +104,7 @@ impl Meta {
                 headers.get(DEVICE).map(http::HeaderValue::as_bytes),
                 text(ADDRESS, MAX_TRACE).and_then(|address| address.parse().ok()),
             ),
+            latest_change: latest_change::read(headers).unwrap_or_default(),
         }
     }
 

@@ -67,7 +67,8 @@ impl Services {
         self.methods.keys().copied()
     }
 
-    pub(crate) fn guard(&self) -> &Guard {
+    /// What stands before all of them.
+    pub fn guard(&self) -> &Guard {
         &self.guard
     }
 

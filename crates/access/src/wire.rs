@@ -191,7 +191,10 @@ where
                 let caller = services.guard().identify(method.path, method.access, &meta).await?;
                 Ok((method.wire)(caller, meta, request.map(Body::new)).await)
             };
-            Ok(answer.await.unwrap_or_else(|problem: Problem| proto::status(&problem).into_http()))
+            let mut answer = answer.await.unwrap_or_else(|problem: Problem| proto::status(&problem).into_http());
+            // What the request changed, and what else was heard of by now.
+            services.guard().latest_change().tell(answer.headers_mut());
+            Ok(answer)
         })
     }
 }

@@ -24,7 +24,10 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
 pub struct Pool {
     shared: Arc<Inner>,
     tenant: Tenant,
+    after_write: Option<AfterWrite>,
 }
+
+type AfterWrite = Arc<dyn Fn(&mut Db) + Send + Sync>;
 
 struct Inner {
     postgres: bool,
@@ -50,21 +53,28 @@ impl Pool {
             (Connections::new(place.clone(), Purpose::Read, size), Connections::new(place, Purpose::Write, 1))
         };
         let shared = Arc::new(Inner { postgres, read, write, outbox: Notify::new() });
-        Ok(Self { shared, tenant: Tenant::Nobody })
+        Ok(Self { shared, tenant: Tenant::Nobody, after_write: None })
+    }
+
+    /// From now on each [`Pool::write`] by this pool and its clones runs `look` after its commit and before its answer, on
+    /// the same connection, outside of any transaction. It may only read.
+    #[must_use]
+    pub fn after_each_write(self, look: impl Fn(&mut Db) + Send + Sync + 'static) -> Self {
+        Self { after_write: Some(Arc::new(look)), ..self }
     }
 
     /// The same connections, showing the rows of one organisation: those of tables that a migration has handed to
     /// `separate_tenants`. Other rows are not there, whatever the query says, and cannot be made.
     #[must_use]
     pub fn of(&self, organisation: OrganisationId) -> Self {
-        Self { shared: self.shared.clone(), tenant: Tenant::One(organisation) }
+        Self { tenant: Tenant::One(organisation), ..self.clone() }
     }
 
     /// The same connections, showing the rows of all organisations: for work that nobody asked for at this moment, never
     /// on behalf of a caller from outside.
     #[must_use]
     pub fn of_everyone(&self) -> Self {
-        Self { shared: self.shared.clone(), tenant: Tenant::Everyone }
+        Self { tenant: Tenant::Everyone, ..self.clone() }
     }
 
     /// Runs `f`, which may only read: a write in it is refused by both databases. There is no transaction around it;
@@ -116,6 +126,12 @@ impl Pool {
             };
             if answer.is_ok() && outbox::take_added() {
                 pool.shared.outbox.notify_one();
+            }
+            if answer.is_ok()
+                && let Some(look) = &pool.after_write
+                && let Ok((db, _)) = loan.parts()
+            {
+                look(db);
             }
             answer
         })

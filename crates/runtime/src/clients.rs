@@ -2,8 +2,8 @@
 
 use crate::{BoxError, KeyRing, Settings};
 use access::{
-    AuthKeys, Client, Guard, InternalKey, KeySource, LocalSlot, Refusals, RemoteAuthority, ServiceIdentity,
-    SnapshotSource, Snapshots, TokenVerifier, VerificationKeys,
+    AuthKeys, Client, Guard, InternalKey, KeySource, LatestChange, LocalSlot, Refusals, RemoteAuthority,
+    ServiceIdentity, SnapshotSource, Snapshots, TokenVerifier, VerificationKeys,
 };
 use callfairy_core::{Clock, SystemClock};
 use std::fmt;
@@ -22,18 +22,21 @@ pub struct Clients {
     pub tenancy: Client,
     pub agent: Client,
     pub telephony: Client,
+    /// What this process knows of the changes of access.
+    pub latest_change: LatestChange,
 }
 
 impl Clients {
     /// Over TCP, at the addresses of the configuration.
     pub fn remote(settings: &Settings) -> Result<Self, BoxError> {
+        let latest_change = LatestChange::default();
         let channel = |url: &url::Url| -> Result<Client, BoxError> {
             let endpoint = Endpoint::from_shared(url.as_str().to_owned())?
                 .connect_timeout(CONNECT_TIMEOUT)
                 .http2_keep_alive_interval(KEEPALIVE)
                 .keep_alive_while_idle(true)
                 .tcp_nodelay(true);
-            Ok(Client::wire(endpoint))
+            Ok(Client::wire(endpoint, latest_change.clone()))
         };
         let endpoints = &settings.endpoints;
         Ok(Self {
@@ -41,6 +44,7 @@ impl Clients {
             tenancy: channel(&endpoints.tenancy.url)?,
             agent: channel(&endpoints.agent.url)?,
             telephony: channel(&endpoints.telephony.url)?,
+            latest_change,
         })
     }
 
@@ -52,6 +56,7 @@ impl Clients {
             tenancy: self.tenancy.reconnected(),
             agent: self.agent.reconnected(),
             telephony: self.telephony.reconnected(),
+            latest_change: self.latest_change.clone(),
         }
     }
 
@@ -67,6 +72,7 @@ impl Clients {
             tenancy: Client::Local(slots.tenancy.clone()),
             agent: Client::Local(slots.agent.clone()),
             telephony: Client::Local(slots.telephony.clone()),
+            latest_change: LatestChange::default(),
         }
     }
 }
@@ -109,12 +115,17 @@ impl Context {
 
     /// The guard of a service that asks auth for keys and tenancy for access.
     pub fn guard(&self) -> Guard {
-        self.guard_with(self.auth_keys(), Snapshots::new(self.authority()))
+        self.guard_with(self.auth_keys(), self.snapshots())
     }
 
     /// The guard of auth or tenancy, which ask themselves.
     pub fn guard_with(&self, keys: Arc<dyn KeySource>, snapshots: Snapshots) -> Guard {
         Guard::new(self.verifier(keys), snapshots).counting(self.refusals.clone())
+    }
+
+    /// What tenancy says, kept fresh while the guard's services are served.
+    pub fn snapshots(&self) -> Snapshots {
+        Snapshots::new(self.authority(), self.clients.latest_change.clone())
     }
 
     pub fn auth_keys(&self) -> Arc<dyn KeySource> {

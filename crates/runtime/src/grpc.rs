@@ -42,9 +42,17 @@ impl Listener {
     }
 }
 
-/// Serves until the shutdown; then takes no more requests and finishes those that run.
+/// Serves until the shutdown; then takes no more requests and finishes those that run. Meanwhile what the services'
+/// guard knows of its callers is kept fresh.
 pub async fn serve_grpc(listener: Listener, services: Services, shutdown: Shutdown) -> Result<(), BoxError> {
-    let services = Arc::new(services);
+    let guard = services.guard().clone();
+    tokio::select! {
+        served = serve(listener, Arc::new(services), shutdown) => served,
+        never = guard.follow_changes() => match never {},
+    }
+}
+
+async fn serve(listener: Listener, services: Arc<Services>, shutdown: Shutdown) -> Result<(), BoxError> {
     if let Some(slot) = &listener.local {
         slot.fill(services.clone());
     }

@@ -163,7 +163,7 @@ impl Platform {
     /// The RPCs of a service, past the gateway.
     pub fn service_client(&self, service: Program) -> Option<access::Client> {
         let endpoint = Endpoint::from_shared(self.grpc_url(service)?).ok()?;
-        Some(access::Client::wire(endpoint))
+        Some(access::Client::wire(endpoint, access::LatestChange::default()))
     }
 
     /// What the service named `name` proves itself with.

@@ -34,7 +34,7 @@ use crate::mail::{Letterhead, Mailer};
 use crate::relay::Relay;
 use crate::tenancy::Tenancy;
 use crate::vault::Vault;
-use access::{Services, Snapshots};
+use access::Services;
 use db::Pool;
 use queue::QueueName;
 use runtime::health::Health;
@@ -93,7 +93,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         signer: Arc::new(Signer::new(&key)),
         tenancy: tenancy.clone(),
     };
-    let guard = context.guard_with(Arc::new(keys.clone()), Snapshots::new(context.authority()));
+    let guard = context.guard_with(Arc::new(keys.clone()), context.snapshots());
     let services = Services::new(guard)
         .accounts(api::Accounts::new(state.clone()))
         .passwords(api::Passwords::new(state.clone()))

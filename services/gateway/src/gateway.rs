@@ -7,6 +7,7 @@ use callfairy_core::{Problem, Secret};
 use ipnet::IpNet;
 use proto::Access;
 use runtime::{Clients, Service, Shutdown};
+use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::context::TokioContext;
@@ -33,6 +34,11 @@ impl Gateway {
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             guard: config.context.guard(),
         }
+    }
+
+    /// Keeps what is known of API keys, and keeps it fresh.
+    pub async fn follow_changes(&self) -> Infallible {
+        self.guard.follow_changes().await
     }
 
     /// For one worker: it drives its own connections to the services, so that an answer is read where it is awaited.

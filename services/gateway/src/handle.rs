@@ -120,7 +120,6 @@ fn meta(gateway: &Gateway, request: &HttpRequest, token: Option<Secret>) -> Resu
         idempotency_key,
         request_id: Some(RequestId::get(request)),
         trace: telemetry::headers(),
-        timeout: None,
         origin: Origin::new(
             request.headers().get(USER_AGENT).map(HeaderValue::as_bytes),
             client_address(request.peer_addr().map(|peer| peer.ip()), request.headers(), &gateway.trusted_proxies),
@@ -133,6 +132,7 @@ fn path_fields<'a>(values: &'a Params<'_, '_>) -> Result<Fields<'a>, Problem> {
     for (name, value) in values.iter() {
         let value = percent_decode_str(value).decode_utf8().map_err(|_| Problem::field(name, "is not UTF-8"))?;
         fields.add(name, Value::Texts(vec![value]));
+        ..Meta::default()
     }
     Ok(fields)
 }

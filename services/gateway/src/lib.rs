@@ -98,14 +98,17 @@ pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), BoxErro
 /// Serves until the shutdown; then accepts no more, ends the event streams, and finishes what else runs. Inside a tokio
 /// runtime, which also runs what services in the same process spawn.
 pub async fn serve(config: Config, listener: TcpListener, shutdown: Shutdown) -> Result<(), BoxError> {
-    Ok(server(config, listener, shutdown)?.await?)
+    let gateway = Gateway::new(&config, shutdown.clone(), Handle::current());
+    tokio::select! {
+        served = server(config, gateway.clone(), listener, shutdown)? => Ok(served?),
+        never = gateway.follow_changes() => match never {},
+    }
 }
 
 /// Apart from `serve`, whose future must be `Send`: what builds an actix server is not.
-fn server(config: Config, listener: TcpListener, shutdown: Shutdown) -> Result<Server, BoxError> {
+fn server(config: Config, gateway: Gateway, listener: TcpListener, shutdown: Shutdown) -> Result<Server, BoxError> {
     let routes = Routes::of_contract()?;
     let documentation = Documentation::new(&config.public_url)?;
-    let gateway = Gateway::new(&config, shutdown.clone(), Handle::current());
     let routes = web::Data::new(routes);
     let origins = config.cors_origins;
     let app = move || {

@@ -71,8 +71,12 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     tokio::task::spawn_blocking(move || db::check(url.expose(), schema, &MIGRATIONS)).await??;
     let pool = Pool::open(database_url.expose(), schema, pool_size)?;
 
-    let state = api::State { pool: pool.clone(), clock: context.clock.clone() };
-    let guard = context.guard_with(context.auth_keys(), Snapshots::uncached(Arc::new(api::OwnAccess(state.clone()))));
+    let latest_change = context.clients.latest_change.clone();
+    let changes = api::Changes::new(latest_change.clone(), shutdown.clone());
+    let state =
+        api::State { pool: changes.noted(pool.clone()), clock: context.clock.clone(), changes: changes.clone() };
+    let own_access = api::OwnAccess(state.clone());
+    let guard = context.guard_with(context.auth_keys(), Snapshots::uncached(Arc::new(own_access), latest_change));
     let services = Services::new(guard)
         .organisations(api::Organisations(state.clone()))
         .access(api::Access(state.clone()))
@@ -95,6 +99,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         "tenancy's purge",
         db::purge::run(pool.of_everyone(), context.clock.clone(), shutdown.token(), store::OLD_ROWS),
     );
+    tasks.spawn("tenancy's changes", changes.follow(pool.clone()));
     if let Some(address) = ops_addr {
         let ops = TcpListener::bind(address).await?;
         let health = Health::new().check("database", move || {

@@ -3,8 +3,8 @@
 use crate::Extent;
 use crate::report::{Aim, Row, Table};
 use access::{
-    ACCESS_TOKEN_TYPE, ApiKey, InternalKey, KeyHash, PermissionSet, Relation, Snapshot, SnapshotSource, Snapshots,
-    TokenVerifier, User, VerificationKeys,
+    ACCESS_TOKEN_TYPE, AsOf, Changes, InternalKey, KeyHash, LatestChange, PermissionSet, Relation, Snapshot,
+    SnapshotSource, Snapshots, TokenVerifier, User, VerificationKeys, WorkingKey,
 };
 use anyhow::{Context as _, Result, anyhow, ensure};
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 /// Users, each in an organisation: more than a processor's nearest cache holds.
 const USERS: usize = 1_000;
-/// Between two looks at the clock: a small part of the second that a snapshot lives.
+/// Between two looks at the clock: a small part of the second that a lease lasts.
 const CHECKS: u32 = 200_000;
 const PERMISSION_CHECK: Aim = Aim::AtMost(100.0);
 
@@ -38,18 +38,26 @@ struct Everything;
 
 #[async_trait]
 impl SnapshotSource for Everything {
-    async fn snapshot(&self, _: User, _: Option<OrganisationId>) -> Result<Snapshot, Problem> {
-        Ok(Snapshot {
+    async fn snapshot(&self, _: User, _: Option<OrganisationId>) -> Result<AsOf<Snapshot>, Problem> {
+        let value = Snapshot {
             user_is_active: true,
             is_superadmin: false,
             organisation_exists: true,
             relation: Relation::Agent,
             permissions: PermissionSet::grantable(),
-        })
+        };
+        Ok(AsOf { number: 1, value })
     }
 
-    async fn api_key(&self, _: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+    async fn api_key(&self, _: &KeyHash) -> Result<Option<AsOf<WorkingKey>>, Problem> {
         Ok(None)
+    }
+
+    async fn changes(&self, after: Option<i64>, wait: Duration) -> Result<Changes, Problem> {
+        if after.is_some() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(Changes { head: 1, subjects: after.map(|_| vec![]) })
     }
 }
 
@@ -64,16 +72,18 @@ fn allowed(snapshot: &Snapshot, permission: Permission) -> bool {
 async fn permission(time: Duration) -> Result<f64> {
     let user = || User { id: UserId::new(), session_id: Uuid::now_v7() };
     let keys: Vec<_> = (0..USERS).map(|_| (user(), Some(OrganisationId::new()))).collect();
+    let snapshots = Snapshots::new(Arc::new(Everything), LatestChange::default());
+    let followed = snapshots.clone();
+    let following = tokio::spawn(async move { followed.follow().await });
     let mut meter = Meter::new(time);
     while meter.goes_on() {
-        let snapshots = Snapshots::new(Arc::new(Everything));
         for (user, organisation) in &keys {
-            snapshots.get(*user, *organisation).await.map_err(|problem| anyhow!("{problem:?}"))?;
+            snapshots.get(*user, *organisation, 1).await.map_err(|problem| anyhow!("{problem:?}"))?;
         }
         let began = Instant::now();
         let mut passed = 0;
         for key in keys.iter().cycle().take(CHECKS as usize) {
-            let snapshot = snapshots.cached(black_box(key));
+            let snapshot = snapshots.cached(black_box(key), 1);
             passed += u32::from(snapshot.is_some_and(|snapshot| allowed(&snapshot, black_box(Permission::MakeCalls))));
         }
         // On a machine that is busy elsewhere they may have lapsed after all.
@@ -81,6 +91,7 @@ async fn permission(time: Duration) -> Result<f64> {
             meter.add(began.elapsed());
         }
     }
+    following.abort();
     meter.nanoseconds()
 }
 

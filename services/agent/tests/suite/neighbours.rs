@@ -159,6 +159,11 @@ impl access::Authority for Neighbours {
         }))
     }
 
+    /// It cannot be followed: what it says counts for one request.
+    async fn follow_access(&self, _: Call<authority::FollowAccess>) -> Result<proto::tenancy::AccessChanges, Problem> {
+        Err(Problem::unavailable("tenancy"))
+    }
+
     async fn get_roles(&self, call: Call<authority::GetRoles>) -> Result<GetRolesResponse, Problem> {
         self.is_well_enough(Mood::Deaf).await?;
         let role = |known: &Known, id: &str| match id.parse().unwrap() {

@@ -79,6 +79,14 @@ impl access::Authority for Tenancy {
         Ok(AccessSnapshot { user_is_active, is_superadmin, ..Default::default() })
     }
 
+    /// It cannot be followed: what it says counts for one request.
+    async fn follow_access(
+        &self,
+        _: Call<proto::rpc::authority::FollowAccess>,
+    ) -> Result<proto::tenancy::AccessChanges, Problem> {
+        Err(Problem::unavailable("tenancy"))
+    }
+
     async fn get_roles(&self, call: Call<GetRoles>) -> Result<GetRolesResponse, Problem> {
         self.mood().await?;
         let role = |known: &Known, id: &String| {

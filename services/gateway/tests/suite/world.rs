@@ -1,7 +1,9 @@
 //! The gateway as it runs, and those who call it.
 
 use crate::fakes::{self, Seen};
-use access::{ACCESS_TOKEN_TYPE, ApiKey, KeyHash, Relation, Services, Snapshot, SnapshotSource, Snapshots};
+use access::{
+    ACCESS_TOKEN_TYPE, AsOf, Changes, KeyHash, Relation, Services, Snapshot, SnapshotSource, Snapshots, WorkingKey,
+};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -84,7 +86,8 @@ impl World {
         let shutdown = Shutdown::new();
         listeners.retain(|(name, _)| !setup.absent.contains(name));
         let services = listeners.into_iter().map(|(name, listener)| {
-            let services = Services::new(context.guard_with(context.auth_keys(), Snapshots::new(Arc::new(Authority))));
+            let snapshots = Snapshots::new(Arc::new(Authority), context.clients.latest_change.clone());
+            let services = Services::new(context.guard_with(context.auth_keys(), snapshots));
             let services = fakes::mount(name, services, &seen);
             let shutdown = seen.end.clone();
             tokio::spawn(serve_grpc(listener, services, shutdown))
@@ -133,20 +136,29 @@ struct Authority;
 
 #[async_trait]
 impl SnapshotSource for Authority {
-    async fn snapshot(&self, _: access::User, organisation: Option<OrganisationId>) -> Result<Snapshot, Problem> {
+    async fn snapshot(&self, _: access::User, organisation: Option<OrganisationId>) -> Result<AsOf<Snapshot>, Problem> {
         let named = organisation.map(|id| id.to_string()).unwrap_or_default();
         let is_agent = named == ORGANISATION;
-        Ok(Snapshot {
+        let value = Snapshot {
             user_is_active: true,
             is_superadmin: false,
             organisation_exists: is_agent || named == FOREIGN,
             relation: if is_agent { Relation::Agent } else { Relation::None },
             permissions: access::PermissionSet::grantable(),
-        })
+        };
+        Ok(AsOf { number: 0, value })
     }
 
-    async fn api_key(&self, _: &KeyHash) -> Result<Option<ApiKey>, Problem> {
+    async fn api_key(&self, _: &KeyHash) -> Result<Option<AsOf<WorkingKey>>, Problem> {
         Ok(None)
+    }
+
+    /// Nothing ever changes.
+    async fn changes(&self, after: Option<i64>, wait: Duration) -> Result<Changes, Problem> {
+        if after.is_some() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(Changes { head: 0, subjects: after.map(|_| vec![]) })
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use storage::Storage;
 use telephony::{Config, MIGRATIONS};
 use tempfile::TempDir;
-use testkit::{Database, FixedClock, TestKey};
+use testkit::{AuditLog, Database, FixedClock, TestKey};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here should take, however busy the machine.
@@ -34,6 +34,8 @@ pub struct World {
     /// telephony's own tables, to set what only time would bring.
     pub pool: db::Pool,
     pub tenancy: Tenancy,
+    /// What telephony recorded for the audit log.
+    pub audit_log: AuditLog,
     settings: Settings,
     over_tcp: bool,
     /// telephony's own.
@@ -77,7 +79,9 @@ impl World {
         let tenancy = Tenancy::default();
         slots.auth.fill(Arc::new(Services::new(context("auth").guard()).keys(TestKey::default())));
         let services = Services::new(context("tenancy").guard());
-        slots.tenancy.fill(Arc::new(services.authority(tenancy.clone()).organisations(tenancy.clone())));
+        let audit_log = AuditLog::default();
+        let services = services.authority(tenancy.clone()).organisations(tenancy.clone()).audit_log(audit_log.clone());
+        slots.tenancy.fill(Arc::new(services));
 
         // Pauses that a test can wait for.
         let pauses = (Duration::from_millis(5), Duration::from_millis(20));
@@ -94,6 +98,7 @@ impl World {
             storage: Storage::open(&settings.storage_url).unwrap(),
             pool: db::Pool::open(database.url(), "telephony", 2).unwrap().of_everyone(),
             tenancy,
+            audit_log,
             settings,
             over_tcp,
             own,
@@ -251,6 +256,7 @@ impl access::Authority for Tenancy {
             organisation_exists: self.knows(&request.organisation_id),
             relation: permissions.map_or(Relation::Unspecified, |_| Relation::Agent).into(),
             permissions: permissions.unwrap_or_default().bits(),
+            as_of: 0,
         })
     }
 
@@ -260,6 +266,11 @@ impl access::Authority for Tenancy {
 
     async fn report_assignment(&self, _: Call<authority_rpc::ReportAssignment>) -> Result<Empty, Problem> {
         unused()
+    }
+
+    /// It cannot be followed: what it says counts for one request.
+    async fn follow_access(&self, _: Call<authority_rpc::FollowAccess>) -> Result<api::AccessChanges, Problem> {
+        Err(Problem::unavailable("tenancy"))
     }
 
     async fn get_roles(&self, _: Call<authority_rpc::GetRoles>) -> Result<api::GetRolesResponse, Problem> {

@@ -4,9 +4,9 @@ use super::ApiKeys;
 use crate::domain::api_key::{self, Hash, USE_PRECISION};
 use crate::domain::grants::check_grantable;
 use crate::store::api_keys::{self as store, ApiKeyId, ApiKeyRow};
-use crate::store::{organisations, snapshots};
+use crate::store::{access_changes, organisations, snapshots};
 use crate::{Error, Result};
-use access::{Call, PermissionSet};
+use access::{AsOf, Call, PermissionSet, WorkingKey};
 use callfairy_core::{Page, Problem, Timestamp};
 use db::{Db, Sql, idempotency};
 use proto::rpc::api_keys as rpc;
@@ -73,33 +73,37 @@ impl access::ApiKeys for ApiKeys {
 
     async fn verify_api_key(&self, call: Call<rpc::VerifyApiKey>) -> Result<VerifiedApiKey, Problem> {
         let hash = Hash::try_from(call.request.hash).map_err(|_| Problem::field("hash", "is not a SHA-256"))?;
-        let (row, permissions) = self.verify(hash).await?.ok_or_else(Problem::not_found)?;
+        let AsOf { number, value: working } = self.verify(hash).await?.ok_or_else(Problem::not_found)?;
         Ok(VerifiedApiKey {
-            id: row.id.to_string(),
-            organisation_id: row.organisation_id.to_string(),
-            permissions: permissions.bits(),
-            created_by: row.created_by.to_string(),
+            id: working.key.id.to_string(),
+            organisation_id: working.key.organisation_id.to_string(),
+            permissions: working.key.permissions.bits(),
+            created_by: working.created_by.to_string(),
+            expires_in_milliseconds: working.expires_in.and_then(|left| left.as_millis().try_into().ok()),
+            as_of: number,
         })
     }
 }
 
 impl ApiKeys {
     /// The key with this hash and what it may at this moment, if it works. Its use is noted.
-    pub async fn verify(&self, hash: Hash) -> Result<Option<(ApiKeyRow, PermissionSet)>, Problem> {
+    pub async fn verify(&self, hash: Hash) -> Result<Option<AsOf<WorkingKey>>, Problem> {
         let now = self.0.clock.now();
         let find = move |db: &mut Db| -> Result<_> {
+            // First, since each statement sees more.
+            let number = access_changes::head(db)?;
             let Some(row) = store::find(db, &hash)? else { return Ok(None) };
             let organisation = organisations::find_standing(db, row.organisation_id.0)?;
             let creator = snapshots::within(db, row.created_by.0, row.organisation_id.0)?;
             let (is_active, expires_at) = (organisation.is_some_and(|o| o.is_active), row.expires_at.map(|at| at.0));
             let works = api_key::works(row.permission_set(), expires_at, is_active, &creator, now);
-            Ok(works.map(|permissions| (row, permissions)))
+            Ok(works.map(|permissions| (number, row, permissions)))
         };
-        let verified = self.0.of_everyone().read(find).await?;
-        if let Some((row, _)) = &verified {
-            self.note_use(row, now).await;
-        }
-        Ok(verified)
+        let Some((number, row, permissions)) = self.0.of_everyone().read(find).await? else { return Ok(None) };
+        self.note_use(&row, now).await;
+        let key = access::ApiKey { id: row.id.0.uuid(), organisation_id: row.organisation_id.0, permissions };
+        let expires_in = row.expires_at.map(|at| at.0.since(now));
+        Ok(Some(AsOf { number, value: WorkingKey { key, created_by: row.created_by.0, expires_in } }))
     }
 
     /// At most once in [`USE_PRECISION`]. A key works also when its use cannot be noted.

@@ -6,12 +6,13 @@ use crate::domain::email;
 use crate::store::ended_sessions::SessionId;
 use crate::store::{accounts, assignments, ended_sessions, invitations, snapshots};
 use crate::{Error, Result};
-use access::{Call, PermissionSet};
+use access::{AsOf, Call, PermissionSet};
 use callfairy_core::{Problem, User, UserId};
 use db::{Db, Sql};
 use proto::rpc::authority as rpc;
-use proto::tenancy::{AccessSnapshot, GetRolesResponse, UserRole};
+use proto::tenancy::{AccessChanges, AccessSnapshot, GetRolesResponse, UserRole};
 use proto::types::Empty;
+use std::time::Duration;
 
 impl access::Authority for Authority {
     async fn report_account(&self, call: Call<rpc::ReportAccount>) -> Result<Empty, Problem> {
@@ -63,14 +64,15 @@ impl access::Authority for Authority {
             "" => None,
             id => Some(super::id("session_id", id)?),
         };
-        let read = move |db: &mut Db| Ok::<_, Error>(snapshots::snapshot(db, user, session, organisation)?);
-        let snapshot = self.0.of_everyone().read(read).await?;
+        let read = move |db: &mut Db| Ok::<_, Error>(snapshots::as_of_now(db, user, session, organisation)?);
+        let AsOf { number, value: snapshot } = self.0.of_everyone().read(read).await?;
         Ok(AccessSnapshot {
             user_is_active: snapshot.user_is_active,
             is_superadmin: snapshot.is_superadmin,
             organisation_exists: snapshot.organisation_exists,
             relation: relation(snapshot.relation).into(),
             permissions: snapshot.permissions.bits(),
+            as_of: number,
         })
     }
 
@@ -83,5 +85,12 @@ impl access::Authority for Authority {
             Ok(GetRolesResponse { roles: roles.collect() })
         };
         Ok(self.0.pool.read(roles).await?)
+    }
+
+    async fn follow_access(&self, call: Call<rpc::FollowAccess>) -> Result<AccessChanges, Problem> {
+        let wait = Duration::from_millis(call.request.wait_milliseconds.into());
+        let told = self.0.changes_after(call.request.after, wait).await?;
+        let subjects = told.subjects.iter().flatten().map(ToString::to_string).collect();
+        Ok(AccessChanges { head: told.head, subjects, forget_all: told.subjects.is_none() })
     }
 }

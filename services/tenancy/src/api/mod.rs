@@ -4,11 +4,13 @@ mod access;
 mod api_keys;
 mod audit_log;
 mod authority;
+mod changes;
 mod grants;
 mod members;
 mod organisations;
 mod own_access;
 
+pub use changes::Changes;
 pub use own_access::OwnAccess;
 
 use ::access::OrgScope;
@@ -22,6 +24,7 @@ pub struct State {
     /// Shows no row that belongs to an organisation: see [`State::of`].
     pub pool: Pool,
     pub clock: Arc<dyn Clock>,
+    pub changes: Changes,
 }
 
 impl State {

@@ -1,6 +1,7 @@
 //! Rows and queries. The platform's own questions (who is who, what exists) are asked of every organisation; a query
 //! of one organisation's data takes its `OrgScope`.
 
+pub mod access_changes;
 pub mod accounts;
 pub mod api_keys;
 pub mod assignments;
@@ -17,7 +18,7 @@ use db::purge::Purge;
 use db::{Db, idempotency};
 use diesel::prelude::*;
 
-pub const OLD_ROWS: [Purge; 3] = [idempotency::purge, ended_sessions::purge, invitations::purge];
+pub const OLD_ROWS: [Purge; 4] = [idempotency::purge, ended_sessions::purge, invitations::purge, access_changes::purge];
 
 /// Until the transaction ends, no other one gets past this for the same `what`. SQLite has one writer anyway.
 pub fn one_at_a_time(db: &mut Db, what: &str) -> QueryResult<()> {

@@ -150,3 +150,22 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(organisations, accounts, assignments, members);
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer};
+
+    access_head (id) {
+        id -> Integer,
+        number -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::BigInt;
+    use db::sql::Uuid;
+
+    access_changes (number) {
+        number -> BigInt,
+        subject -> Uuid,
+    }
+}

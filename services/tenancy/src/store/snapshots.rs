@@ -2,9 +2,9 @@
 
 use super::ended_sessions::SessionId;
 use super::organisations::{OrganisationRow, Visible};
-use super::{accounts, assignments, ended_sessions, grants, members, organisations};
+use super::{access_changes, accounts, assignments, ended_sessions, grants, members, organisations};
 use crate::domain::access::{UserFacts, in_organisation, on_platform};
-use access::{Relation, Snapshot};
+use access::{AsOf, Relation, Snapshot};
 use callfairy_core::{OrganisationId, UserId};
 use db::Db;
 use diesel::QueryResult;
@@ -46,6 +46,17 @@ pub fn snapshot(
         None => Ok(on_platform(&facts(db, user)?)),
         Some(id) => within(db, user, id),
     }
+}
+
+/// The same, with the latest change that it takes into account: asked for first, since each statement sees more.
+pub fn as_of_now(
+    db: &mut Db,
+    user: UserId,
+    session: Option<SessionId>,
+    organisation: Option<OrganisationId>,
+) -> QueryResult<AsOf<Snapshot>> {
+    let number = access_changes::head(db)?;
+    Ok(AsOf { number, value: snapshot(db, user, session, organisation)? })
 }
 
 /// What the user may do in an organisation.

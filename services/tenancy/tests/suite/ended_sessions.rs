@@ -54,7 +54,7 @@ async fn a_session_that_has_ended_is_shut_out(world: &World) {
     let snapshot = async |session: String| {
         let request =
             GetAccessRequest { user_id: agent.to_string(), organisation_id: organisation.clone(), session_id: session };
-        world.asks::<GetAccess>(request).await.unwrap()
+        AccessSnapshot { as_of: 0, ..world.asks::<GetAccess>(request).await.unwrap() }
     };
     assert_eq!(snapshot(phone.to_string()).await, AccessSnapshot::default());
     for session in [laptop.to_string(), String::new()] {

@@ -5,6 +5,7 @@ mod access;
 mod api_keys;
 mod audit_log;
 mod authority;
+mod changes;
 mod ended_sessions;
 mod explaining;
 mod facts;

@@ -99,6 +99,11 @@ impl World {
         Config::new(&self.settings, self.context.clone())
     }
 
+    /// The latest change of access that this tenancy's process knows of.
+    pub fn latest_change(&self) -> i64 {
+        self.context.clients.latest_change.get()
+    }
+
     /// A finished test leaves nothing behind.
     pub async fn end(self) {
         self.shutdown.begin();
@@ -185,14 +190,14 @@ impl World {
         }
     }
 
-    /// As the authority tells it to the other services.
+    /// As the authority tells it to the other services; of which change, suite::changes asks.
     pub async fn snapshot(&self, user: UserId, organisation: &str) -> AccessSnapshot {
         let request = GetAccessRequest {
             user_id: user.to_string(),
             organisation_id: organisation.to_owned(),
             ..Default::default()
         };
-        self.asks::<GetAccess>(request).await.unwrap()
+        AccessSnapshot { as_of: 0, ..self.asks::<GetAccess>(request).await.unwrap() }
     }
 
     pub async fn organisation(&self, name: &str) -> Organisation {

@@ -1,0 +1,10 @@
+DROP TRIGGER note_access_change ON api_keys;
+DROP TRIGGER note_access_change ON ended_sessions;
+DROP TRIGGER note_access_change ON organisations;
+DROP TRIGGER note_access_change ON members;
+DROP TRIGGER note_access_change ON grants;
+DROP TRIGGER note_access_change ON assignments;
+DROP TRIGGER note_access_change ON accounts;
+DROP FUNCTION note_access_change;
+DROP TABLE access_changes;
+DROP TABLE access_head;
