@@ -1,12 +1,13 @@
 //! Keys that programs send in place of a person's token.
 
 use super::ApiKeys;
+use crate::Result;
 use crate::domain::api_key::{self, Hash, USE_PRECISION};
 use crate::domain::grants::check_grantable;
 use crate::store::api_keys::{self as store, ApiKeyId, ApiKeyRow};
 use crate::store::{access_changes, organisations, snapshots};
-use crate::{Error, Result};
 use access::{AsOf, Call, PermissionSet, WorkingKey};
+use audit::{Action, Actor, Entry, Subject};
 use callfairy_core::{Page, Problem, Timestamp};
 use db::{Db, Sql, idempotency};
 use proto::rpc::api_keys as rpc;
@@ -32,6 +33,7 @@ impl access::ApiKeys for ApiKeys {
             None => None,
             Some(at) => Some(future(at.instant("expires_at")?, now)?),
         };
+        let created = Entry::of(&call, Action::ApiKeyCreated);
         let key = api_key::generate().map_err(Problem::from)?;
         let row = ApiKeyRow {
             id: Sql(ApiKeyId::new()),
@@ -46,6 +48,8 @@ impl access::ApiKeys for ApiKeys {
             last_used_at: None,
         };
         let id = row.id;
+        let created =
+            created.about(Subject::ApiKey, id.0).within(scope.organisation_id()).with("permissions", permissions);
         let create = move |db: &mut Db| -> Result<_> {
             // The answer that is remembered is without the key: that is kept nowhere.
             idempotency::answer(db, &once, now, |db| -> Result<_> {
@@ -54,6 +58,7 @@ impl access::ApiKeys for ApiKeys {
                     return Err(Problem::permission_denied(lacked.key()).into());
                 }
                 store::insert(db, &row)?;
+                audit::record(db, &created, now)?;
                 Ok(message(row.clone()))
             })
         };
@@ -66,8 +71,15 @@ impl access::ApiKeys for ApiKeys {
     async fn revoke_api_key(&self, call: Call<rpc::RevokeApiKey>) -> Result<Empty, Problem> {
         let (scope, id, by) = (*call.scope(), super::id("id", &call.request.id)?, call.user()?.id);
         let now = self.0.clock.now();
-        let revoked =
-            self.0.of(&scope).write(move |db| Ok::<_, Error>(store::revoke(db, &scope, id, by, now)?)).await?;
+        let entry = Entry::of(&call, Action::ApiKeyRevoked).about(Subject::ApiKey, id).within(scope.organisation_id());
+        let revoke = move |db: &mut Db| -> Result<_> {
+            let revoked = store::revoke(db, &scope, id, by, now)?;
+            if revoked {
+                audit::record(db, &entry, now)?;
+            }
+            Ok(revoked)
+        };
+        let revoked = self.0.of(&scope).write(revoke).await?;
         if revoked { Ok(Empty {}) } else { Err(Problem::not_found()) }
     }
 
@@ -106,14 +118,23 @@ impl ApiKeys {
         Ok(Some(AsOf { number, value: WorkingKey { key, created_by: row.created_by.0, expires_in } }))
     }
 
-    /// At most once in [`USE_PRECISION`]. A key works also when its use cannot be noted.
+    /// At most once in [`USE_PRECISION`], and recorded once an hour. A key works also when its use cannot be noted.
     async fn note_use(&self, row: &ApiKeyRow, now: Timestamp) {
         let (id, noted) = (row.id.0, row.last_used_at.map(|at| at.0));
         let before = now.minus(USE_PRECISION);
         if noted.is_some_and(|at| at > before) {
             return;
         }
-        let touch = move |db: &mut Db| Ok::<_, Error>(store::touch(db, id, now, before)?);
+        let is_recorded = noted.is_some_and(|at| api_key::hour(at) == api_key::hour(now));
+        let entry = Entry::new(Actor::ApiKey(id.uuid()), Action::ApiKeyUsed)
+            .about(Subject::ApiKey, id)
+            .within(row.organisation_id.0);
+        let touch = move |db: &mut Db| -> Result<()> {
+            if store::touch(db, id, now, before)? && !is_recorded {
+                audit::record(db, &entry, now)?;
+            }
+            Ok(())
+        };
         if let Err(error) = self.0.of_everyone().write(touch).await {
             tracing::warn!(%error, api_key = %id, "the use of a key is not noted");
         }

@@ -2,11 +2,13 @@
 
 use super::Authority;
 use super::access::relation;
+use super::members::record_joined;
 use crate::domain::email;
 use crate::store::ended_sessions::SessionId;
 use crate::store::{accounts, assignments, ended_sessions, invitations, snapshots};
 use crate::{Error, Result};
 use access::{AsOf, Call, PermissionSet};
+use audit::{Action, Actor, Entry};
 use callfairy_core::{Problem, User, UserId};
 use db::{Db, Sql};
 use proto::rpc::authority as rpc;
@@ -31,7 +33,8 @@ impl access::Authority for Authority {
         let report = move |db: &mut Db| -> Result<()> {
             invitations::lock(db, &row.folded_email)?;
             if accounts::report(db, &row)? && row.is_active {
-                invitations::accept(db, row.user_id.0, &row.folded_email, now)?;
+                let joined = invitations::accept(db, row.user_id.0, &row.folded_email, now)?;
+                record_joined(db, &Entry::new(Actor::System, Action::MemberAdded), &joined, now)?;
             }
             Ok(ended_sessions::add(db, &ended, now)?)
         };

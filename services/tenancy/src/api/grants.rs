@@ -6,6 +6,7 @@ use crate::store::accounts;
 use crate::store::grants::{self as store, GrantRow};
 use crate::{Error, Result};
 use access::Call;
+use audit::{Action, Entry, Subject};
 use callfairy_core::{Problem, UserId};
 use db::Db;
 use proto::rpc::grants as rpc;
@@ -29,19 +30,29 @@ impl access::Grants for Grants {
     async fn grant_user_permission(&self, call: Call<rpc::GrantUserPermission>) -> Result<UserPermission, Problem> {
         let (user, key) = (super::id("id", &call.request.id)?, call.request.key());
         check_grantable("key", key)?;
-        let row = GrantRow::new(user, key, call.user()?.id, self.0.clock.now());
+        let (by, now) = (call.user()?.id, self.0.clock.now());
+        let row = GrantRow::new(user, key, by, now);
+        let entry = Entry::of(&call, Action::PermissionGranted).about(Subject::User, user).with("permission", key);
         let grant = move |db: &mut Db| -> Result<_> {
             known(db, user)?;
-            Ok(store::put(db, &row)?)
+            if store::put(db, &row)? {
+                audit::record(db, &entry, now)?;
+            }
+            Ok(store::find(db, user, key)?)
         };
         Ok(message(self.0.pool.write(grant).await?))
     }
 
     async fn revoke_user_permission(&self, call: Call<rpc::RevokeUserPermission>) -> Result<Empty, Problem> {
         let (user, key) = (super::id("id", &call.request.id)?, call.request.key());
+        let entry = Entry::of(&call, Action::PermissionRevoked).about(Subject::User, user).with("permission", key);
+        let now = self.0.clock.now();
         let revoke = move |db: &mut Db| -> Result<_> {
             known(db, user)?;
-            Ok(store::remove(db, user, key)?)
+            if store::remove(db, user, key)? {
+                audit::record(db, &entry, now)?;
+            }
+            Ok(())
         };
         self.0.pool.write(revoke).await?;
         Ok(Empty {})

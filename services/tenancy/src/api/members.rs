@@ -1,15 +1,16 @@
 //! The people of an organisation.
 
 use super::Members;
+use crate::Result;
 use crate::domain::access::{Standing, in_organisation, standing};
 use crate::domain::email;
 use crate::domain::explanation::{Explanation, explain};
 use crate::store::invitations::{self, InvitationRow};
-use crate::store::members::{self as store, Member as MemberRow};
+use crate::store::members::{self as store, Member as ListedMember, MemberRow};
 use crate::store::{accounts, organisations, snapshots};
-use crate::{Error, Result};
 use access::Call;
-use callfairy_core::{Page, Problem, UserId};
+use audit::{Action, Entry, Subject};
+use callfairy_core::{Page, Problem, Timestamp, UserId};
 use db::{Db, Sql, idempotency};
 use proto::rpc::members as rpc;
 use proto::tenancy::{AccessExplanation, ListMembersResponse, Member};
@@ -21,11 +22,11 @@ impl access::Members for Members {
         let page = Page::parse(call.request.page_size, &call.request.page_token)?;
         let list = move |db: &mut Db| -> Result<_> {
             let mut rows = store::page(db, &scope, &page)?;
-            let next_page_token = page.cut(&mut rows, MemberRow::page_key);
+            let next_page_token = page.cut(&mut rows, ListedMember::page_key);
             let users: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
             let (facts, organisation) =
                 (snapshots::facts_of(db, &users)?, organisations::find_standing(db, scope.organisation_id())?);
-            let member = |row: MemberRow| {
+            let member = |row: ListedMember| {
                 let facts = facts.get(&row.user_id).copied().unwrap_or_default();
                 let snapshot = in_organisation(&facts, organisation, true);
                 Member {
@@ -44,6 +45,8 @@ impl access::Members for Members {
 
     async fn add_member(&self, call: Call<rpc::AddMember>) -> Result<Detail, Problem> {
         let (once, now, scope) = (call.once_key(), self.0.clock.now(), *call.scope());
+        let invited = Entry::of(&call, Action::MemberInvited).within(scope.organisation_id());
+        let added = Entry::of(&call, Action::MemberAdded);
         let row = InvitationRow {
             organisation_id: Sql(scope.organisation_id()),
             folded_email: email::fold(&call.request.email),
@@ -58,8 +61,10 @@ impl access::Members for Members {
                 // Invited in any case, so that nothing but the list tells who has an account.
                 invitations::lock(db, &row.folded_email)?;
                 invitations::put(db, &row)?;
+                audit::record(db, &invited, now)?;
                 if let Some(user) = accounts::active_with_address(db, &row.folded_email)? {
-                    invitations::accept(db, user, &row.folded_email, now)?;
+                    let joined = invitations::accept(db, user, &row.folded_email, now)?;
+                    record_joined(db, &added, &joined, now)?;
                 }
                 Ok(Detail { detail: "whoever owns this address becomes a member with an active account".to_owned() })
             })
@@ -69,7 +74,16 @@ impl access::Members for Members {
 
     async fn remove_member(&self, call: Call<rpc::RemoveMember>) -> Result<Empty, Problem> {
         let (scope, user) = (*call.scope(), super::id("user_id", &call.request.user_id)?);
-        let removed = self.0.of(&scope).write(move |db| Ok::<_, Error>(store::remove(db, &scope, user)?)).await?;
+        let entry = Entry::of(&call, Action::MemberRemoved).about(Subject::User, user).within(scope.organisation_id());
+        let now = self.0.clock.now();
+        let remove = move |db: &mut Db| -> Result<_> {
+            let removed = store::remove(db, &scope, user)?;
+            if removed {
+                audit::record(db, &entry, now)?;
+            }
+            Ok(removed)
+        };
+        let removed = self.0.of(&scope).write(remove).await?;
         if removed { Ok(Empty {}) } else { Err(Problem::not_found()) }
     }
 
@@ -90,4 +104,13 @@ impl access::Members for Members {
         let Explanation { allowed, because } = self.0.of(&scope).read(explanation).await?;
         Ok(AccessExplanation { allowed, because })
     }
+}
+
+/// Records who became a member, and by whose invitation.
+pub(super) fn record_joined(db: &mut Db, entry: &Entry, joined: &[MemberRow], now: Timestamp) -> Result<()> {
+    for row in joined {
+        let entry = entry.clone().about(Subject::User, row.user_id.0).within(row.organisation_id.0);
+        audit::record(db, &entry.with("invited_by", row.added_by.0), now)?;
+    }
+    Ok(())
 }

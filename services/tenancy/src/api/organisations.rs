@@ -7,6 +7,7 @@ use crate::store::organisations::{self as store, OrganisationPatch, Organisation
 use crate::store::{members, snapshots};
 use crate::{Error, Result};
 use access::{Call, OrgScope};
+use audit::{Action, Entry, Subject};
 use callfairy_core::{ErrorCode, OrganisationId, Page, Problem, Timestamp};
 use db::{Db, Sql, idempotency};
 use proto::Permission::ManageOrganisation;
@@ -42,10 +43,13 @@ impl access::Organisations for Organisations {
 
     async fn create_organisation(&self, call: Call<rpc::CreateOrganisation>) -> Result<Organisation, Problem> {
         let (once, now) = (call.once_key(), self.0.clock.now());
+        let entry = Entry::of(&call, Action::OrganisationCreated);
         let row = new_row(call.request, now);
+        let entry = entry.about(Subject::Organisation, row.id.0).within(row.id.0);
         let create = move |db: &mut Db| -> Result<_> {
             idempotency::answer(db, &once, now, |db| -> Result<_> {
                 store::insert(db, &row)?;
+                audit::record(db, &entry, now)?;
                 // Who may create may manage.
                 Ok(message(row.clone(), None, true))
             })
@@ -61,10 +65,15 @@ impl access::Organisations for Organisations {
     async fn update_organisation(&self, call: Call<rpc::UpdateOrganisation>) -> Result<Organisation, Problem> {
         let (scope, can_manage, now) = (*call.scope(), call.can(ManageOrganisation), self.0.clock.now());
         let is_superadmin = call.is_superadmin();
+        let entry = Entry::of(&call, Action::OrganisationChanged);
         let patch = patch(call.request, is_superadmin)?;
+        let entry = entry.about(Subject::Organisation, scope.organisation_id()).within(scope.organisation_id());
+        let entry = entry.with("fields", patch.fields());
+        let entry = patch.is_active.map_or(entry.clone(), |is_active| entry.with("is_active", is_active));
         let update = move |db: &mut Db| -> Result<_> {
             if patch != OrganisationPatch::default() {
                 store::update(db, &scope, &patch, now)?;
+                audit::record(db, &entry, now)?;
             }
             get(db, &scope, can_manage)
         };

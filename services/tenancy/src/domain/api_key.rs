@@ -20,6 +20,8 @@ const SHOWN: usize = 11;
 /// A key's last use is noted to this precision, so that a busy key is not a busy row.
 pub const USE_PRECISION: Duration = Duration::from_mins(1);
 
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+
 /// SHA-256 of the whole key. A key has 256 random bits, so no slow hash is needed.
 pub type Hash = [u8; 32];
 
@@ -43,6 +45,11 @@ pub fn generate() -> Result<NewKey, Error> {
 /// What stands behind the random part.
 fn checksum(random: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(random)[..CHECKSUM_LENGTH])
+}
+
+/// The number of the hour; the use of a key is recorded once in each.
+pub fn hour(at: Timestamp) -> i64 {
+    at.micros().div_euclid(MICROS_PER_HOUR)
 }
 
 /// What a key that was not revoked may, where its creator may what `creator` says; `None`: it does not work.

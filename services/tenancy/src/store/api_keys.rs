@@ -73,10 +73,9 @@ pub fn find(db: &mut Db, hash: &Hash) -> QueryResult<Option<ApiKeyRow>> {
         .optional())
 }
 
-/// Notes that a key is in use, unless that was noted after `unless_since`.
-pub fn touch(db: &mut Db, id: ApiKeyId, now: Timestamp, unless_since: Timestamp) -> QueryResult<()> {
+/// Notes that a key is in use, unless that was noted after `unless_since`; answers whether it did.
+pub fn touch(db: &mut Db, id: ApiKeyId, now: Timestamp, unless_since: Timestamp) -> QueryResult<bool> {
     let long_ago = api_keys::last_used_at.is_null().or(api_keys::last_used_at.le(Sql(unless_since)));
     let key = api_keys::table.find(Sql(id)).filter(long_ago);
-    on!(db, |c| diesel::update(key).set(api_keys::last_used_at.eq(Sql(now))).execute(c))?;
-    Ok(())
+    Ok(on!(db, |c| diesel::update(key).set(api_keys::last_used_at.eq(Sql(now))).execute(c))? == 1)
 }

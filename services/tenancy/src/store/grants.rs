@@ -24,16 +24,21 @@ impl GrantRow {
     }
 }
 
-/// Grants, unless it was granted before; answers what stands.
-pub fn put(db: &mut Db, row: &GrantRow) -> QueryResult<GrantRow> {
-    on!(db, |c| diesel::insert_into(grants::table).values(row).on_conflict_do_nothing().execute(c))?;
-    on!(db, |c| grants::table.find((row.user_id, row.permission)).select(GrantRow::as_select()).first(c))
+/// Grants, unless it was granted before; answers whether it did.
+pub fn put(db: &mut Db, row: &GrantRow) -> QueryResult<bool> {
+    let put = on!(db, |c| diesel::insert_into(grants::table).values(row).on_conflict_do_nothing().execute(c))?;
+    Ok(put == 1)
 }
 
-pub fn remove(db: &mut Db, user: UserId, permission: Permission) -> QueryResult<()> {
+pub fn find(db: &mut Db, user: UserId, permission: Permission) -> QueryResult<GrantRow> {
     let grant = grants::table.find((Sql(user), i32::from(permission)));
-    on!(db, |c| diesel::delete(grant).execute(c))?;
-    Ok(())
+    on!(db, |c| grant.select(GrantRow::as_select()).first(c))
+}
+
+/// Answers whether it was granted.
+pub fn remove(db: &mut Db, user: UserId, permission: Permission) -> QueryResult<bool> {
+    let grant = grants::table.find((Sql(user), i32::from(permission)));
+    Ok(on!(db, |c| diesel::delete(grant).execute(c))? == 1)
 }
 
 /// In the contract's order.

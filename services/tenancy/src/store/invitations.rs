@@ -45,15 +45,15 @@ pub fn lock(db: &mut Db, folded_email: &str) -> QueryResult<()> {
     super::one_at_a_time(db, folded_email)
 }
 
-/// Makes the owner of an address a member wherever that address is invited to.
-pub fn accept(db: &mut Db, user: UserId, folded_email: &str, now: Timestamp) -> QueryResult<()> {
+/// Makes the owner of an address a member wherever that address is invited to. Answers the memberships that are new.
+pub fn accept(db: &mut Db, user: UserId, folded_email: &str, now: Timestamp) -> QueryResult<Vec<MemberRow>> {
     let waiting = invitations::table
         .filter(invitations::folded_email.eq(folded_email))
         .filter(invitations::expires_at.gt(Sql(now)))
         .select((invitations::organisation_id, invitations::invited_by));
     let rows: Vec<(OrganisationId, UserId)> = on!(db, |c| waiting.load(c))?;
     if rows.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let joining = rows.into_iter().map(|(organisation, invited_by)| MemberRow {
         organisation_id: Sql(organisation),
@@ -61,10 +61,10 @@ pub fn accept(db: &mut Db, user: UserId, folded_email: &str, now: Timestamp) -> 
         joined_at: Sql(now),
         added_by: Sql(invited_by),
     });
-    members::put(db, &joining.collect::<Vec<_>>())?;
+    let joined = members::put(db, joining.collect())?;
     let done = invitations::table.filter(invitations::folded_email.eq(folded_email));
     on!(db, |c| diesel::delete(done).execute(c))?;
-    Ok(())
+    Ok(joined)
 }
 
 /// Those that have waited in vain. For [`db::purge::run`].

@@ -34,13 +34,17 @@ impl Member {
     }
 }
 
-/// Who is a member stays one, since when and by whom they were.
-pub fn put(db: &mut Db, rows: &[MemberRow]) -> QueryResult<()> {
+/// Who is a member stays one, since when and by whom they were. Answers those who were not.
+pub fn put(db: &mut Db, rows: Vec<MemberRow>) -> QueryResult<Vec<MemberRow>> {
+    let mut new = Vec::new();
     // One by one: there is rarely more than one.
     for row in rows {
-        on!(db, |c| diesel::insert_into(members::table).values(row).on_conflict_do_nothing().execute(c))?;
+        let put = on!(db, |c| diesel::insert_into(members::table).values(&row).on_conflict_do_nothing().execute(c))?;
+        if put == 1 {
+            new.push(row);
+        }
     }
-    Ok(())
+    Ok(new)
 }
 
 /// Answers whether there was such a member.

@@ -41,6 +41,24 @@ pub struct OrganisationPatch {
     pub is_active: Option<bool>,
 }
 
+impl OrganisationPatch {
+    /// The names of those that it sets.
+    pub fn fields(&self) -> Vec<&'static str> {
+        let Self { name, description, address, city, state, country, pincode, is_active } = self;
+        let fields = [
+            ("name", name.is_some()),
+            ("description", description.is_some()),
+            ("address", address.is_some()),
+            ("city", city.is_some()),
+            ("state", state.is_some()),
+            ("country", country.is_some()),
+            ("pincode", pincode.is_some()),
+            ("is_active", is_active.is_some()),
+        ];
+        fields.into_iter().filter_map(|(name, is_set)| is_set.then_some(name)).collect()
+    }
+}
+
 /// The key of a list's row.
 pub type PageKey = (String, OrganisationId);
 

@@ -14,6 +14,7 @@ mod guard;
 mod inviting;
 mod members;
 mod organisations;
+mod recording;
 mod serve;
 mod tenants;
 mod world;

@@ -4,6 +4,8 @@ use access::{Client, LocalSlot, Meta, ServiceIdentity, Services};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use callfairy_core::{Clock, ErrorCode, Id, OrganisationId, Problem, UserId};
+use db::diesel::sql_types::BigInt;
+use db::diesel::{self, RunQueryDsl};
 use proto::rpc::audit_log::ListAuditLogs;
 use proto::rpc::authority::{GetAccess, ReportAccount, ReportAssignment};
 use proto::rpc::grants::GrantUserPermission;
@@ -160,16 +162,17 @@ impl World {
         self.call::<ListAuditLogs>(self.superadmin, request).await.unwrap().audit_logs
     }
 
-    /// Waits until the log holds so many of an action, and no more.
-    pub async fn eventually_audited(&self, action: &str, count: usize) -> Vec<AuditLogEntry> {
-        let what = format!("{count} of {action} were in the audit log");
-        let entries = testkit::eventually(&what, DEADLINE, async || {
-            let entries = self.audited(action).await;
-            (entries.len() >= count).then_some(entries)
-        });
-        let entries = entries.await;
-        assert_eq!(entries.len(), count, "{entries:#?}");
-        entries
+    /// Waits until all that was recorded is in the log.
+    pub async fn all_is_recorded(&self) {
+        let pool = db::Pool::open(self.database.url(), "tenancy", 1).unwrap();
+        testkit::eventually("the outbox was empty", DEADLINE, async || {
+            let count = |db: &mut db::Db| -> Result<i64, db::Error> {
+                let count = diesel::dsl::sql::<BigInt>("SELECT count(*) FROM outbox");
+                Ok(db::on!(db, |c| count.get_result(c))?)
+            };
+            (pool.read(count).await.unwrap() == 0).then_some(())
+        })
+        .await;
     }
 
     /// By a superadmin.
