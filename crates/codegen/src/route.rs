@@ -82,6 +82,8 @@ pub fn read(pool: &DescriptorPool, method: &MethodDescriptor, shape: Shape) -> R
         (None, Answer::Empty) => 204,
         (None, _) => 200,
         (Some(status @ 200..=299), Answer::Json) => u16::try_from(status).map_err(|e| e.to_string())?,
+        // Sends a browser on, to the answer's `location`.
+        (Some(302), Answer::Json) if output.get_field_by_name("location").is_some() => 302,
         (Some(status), _) => return Err(format!("says status {status}, which does not fit its answer")),
     };
     Ok(Some(Route { verb, path, placeholders, body, status, answer }))

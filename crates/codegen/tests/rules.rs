@@ -91,6 +91,9 @@ fn a_route_fits_its_message() {
         "map<string, string> labels = 4;",
         "Thing.labels cannot be written in a query",
     );
+    let sent_on = format!("{ACCESS} {HTTP} option (callfairy.options.v1.rest) = {{status: 302}};");
+    refused(&sent_on, "", "says status 302, which does not fit its answer");
+    assert_eq!(outcome("Thing) returns (Thing", &sent_on, "string location = 4;"), Ok(()));
     let both = "stream Thing) returns (stream Thing";
     refused_method(both, &http(r#"{post: "/api/v1/things" body: "*"}"#), "", "streams both ways");
 }

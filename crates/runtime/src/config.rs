@@ -21,7 +21,7 @@ mod tests;
 pub use error::{ConfigError, Source};
 pub use program::{Program, Service};
 pub use settings::{
-    Bland, Calls, Described, Endpoint, Endpoints, Http, LogFormat, Settings, Simulator, Superadmin, Telemetry,
+    Bland, Calls, Described, Endpoint, Endpoints, Google, Http, LogFormat, Settings, Simulator, Superadmin, Telemetry,
 };
 pub use table::{CONFIG_VARIABLE, SETTINGS, Setting};
 pub use values::Environment;

@@ -3,7 +3,7 @@
 use crate::superadmin::FirstSuperadmin;
 use callfairy_core::Secret;
 use queue::Queue;
-use runtime::config::Superadmin;
+use runtime::config::{Google, Superadmin};
 use runtime::{BoxError, Context, KeyRing, Program, Service, Settings};
 use std::fmt;
 use std::net::SocketAddr;
@@ -32,6 +32,8 @@ pub struct Config {
     pub smtp_url: Option<Secret>,
     /// Where the service's own binary answers health checks.
     pub ops_addr: Option<SocketAddr>,
+    /// Whom people sign in with, beside their passwords.
+    pub google: Google,
     /// Made at the first start.
     pub superadmin: Superadmin,
     /// Called at most once, before the first request is served.
@@ -52,6 +54,7 @@ impl Config {
             mail_directory: settings.data_dir.join("mail"),
             smtp_url: settings.smtp_url.clone(),
             ops_addr: settings.ops_addr.filter(|_| settings.program == Program::Auth),
+            google: settings.google.clone(),
             superadmin: settings.superadmin.clone(),
             announce: None,
         })

@@ -1,17 +1,18 @@
 //! Users, credentials, sessions, signing keys.
 //!
 //! Owns: who has an account and how its owner proves it: passwords and the count of wrong ones, codes of authenticator
-//! apps, sessions with their refresh tokens, single-use tokens, the keys that sign access tokens, and the mail that goes
-//! with them. Refuses: what somebody may do. tenancy is told of accounts and of sessions that ended ([`tenancy`]) and
-//! asked for roles; tokens carry identity only.
+//! apps, accounts at Google, sessions with their refresh tokens, single-use tokens, the keys that sign access tokens, and
+//! the mail that goes with them; which domains' addresses may make accounts. Refuses: what somebody may do. tenancy is
+//! told of accounts and of sessions that ended ([`tenancy`]) and asked for roles; tokens carry identity only.
 //!
-//! To add an RPC: write it in `proto/callfairy/auth/v1/auth.proto`, build, and the compiler asks for its function in
+//! To add an RPC: write it in `proto/callfairy/auth/v1`, build, and the compiler asks for its function in
 //! `api`; its queries go to `store`, its rules to `domain`.
 
 mod api;
 mod config;
 mod domain;
 mod error;
+mod google;
 mod hasher;
 mod import;
 mod keys;
@@ -25,11 +26,12 @@ mod vault;
 pub use config::{Announce, Config};
 pub use error::Error;
 pub use import::{DjangoRole, DjangoUser, HashedPassword, UsersImported, import_users};
+pub use keys::{NextKey, rotate_signing_key};
 pub use superadmin::{FirstSuperadmin, create_superadmin, first_superadmin};
 
-use crate::domain::signing_key::Signer;
+use crate::google::Google;
 use crate::hasher::Hasher;
-use crate::keys::StoredKeys;
+use crate::keys::{Signers, StoredKeys};
 use crate::mail::{Letterhead, Mailer};
 use crate::relay::Relay;
 use crate::tenancy::Tenancy;
@@ -69,8 +71,8 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         announce(first);
     }
     let (vault, now) = (Vault::new(config.master_keys), clock.now());
-    let key_vault = vault.clone();
-    let key = pool.write(move |db| store::signing_key::current(db, &key_vault, now)).await?;
+    let signers = Signers::open(pool.clone(), vault.clone(), now).await?;
+    let google = Google::new(config.google, clock.clone())?;
     let keys = StoredKeys { pool: pool.clone(), clock: clock.clone() };
     let tenancy = Tenancy { client: context.clients.tenancy.clone(), identity: context.identity.clone() };
     let from = Letterhead::sender(&config.public_url)?;
@@ -90,7 +92,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         clock: clock.clone(),
         vault: vault.clone(),
         hasher: Hasher::new(config.password_hashers),
-        signer: Arc::new(Signer::new(&key)),
+        signers,
         tenancy: tenancy.clone(),
     };
     let guard = context.guard_with(Arc::new(keys.clone()), context.snapshots());
@@ -99,7 +101,9 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         .passwords(api::Passwords::new(state.clone()))
         .sessions(api::Sessions::new(state.clone()))
         .totp(api::Totp::new(state.clone()))
-        .users(api::Users::new(state))
+        .users(api::Users::new(state.clone()))
+        .allowed_email_domains(api::AllowedEmailDomains::new(state.clone()))
+        .google_sign_in(api::GoogleSignIn::new(state, google))
         .keys(api::Keys::new(keys));
 
     let mut tasks = Tasks::new(shutdown.clone());

@@ -23,6 +23,8 @@ pub enum Place<'a> {
     Mail(&'a [u8]),
     /// The authenticator app's secret of the user with this id.
     Totp(&'a [u8]),
+    /// The PKCE verifier of the flow with this state.
+    Verifier(&'a [u8]),
 }
 
 impl Place<'_> {
@@ -32,13 +34,14 @@ impl Place<'_> {
             Self::Successor(_) => "a refresh token",
             Self::Mail(_) => "the token of a mail",
             Self::Totp(_) => "a TOTP secret",
+            Self::Verifier(_) => "a PKCE verifier",
         }
     }
 
     fn bound(self) -> Vec<u8> {
         let row = match self {
             Self::SigningKey(kid) => kid.as_bytes(),
-            Self::Successor(row) | Self::Mail(row) | Self::Totp(row) => row,
+            Self::Successor(row) | Self::Mail(row) | Self::Totp(row) | Self::Verifier(row) => row,
         };
         [b"callfairy auth ", self.name().as_bytes(), b" ", row].concat()
     }

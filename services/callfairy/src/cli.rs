@@ -48,6 +48,9 @@ pub enum Command {
     /// Accounts.
     #[command(subcommand)]
     Users(UsersCommand),
+    /// The keys that access tokens are signed with.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// The queues.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -113,6 +116,15 @@ pub struct UsersImportArgs {
     /// Only look at the file.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make the key that signs next.
+    ///
+    /// A running auth signs with it half a minute later, and nobody is signed out: the key before it is published until its
+    /// last token has expired. Needs auth's database and the master key, as auth itself does.
+    Rotate,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,7 @@ mod demo;
 mod platform;
 
 use clap::Parser;
-use cli::{Cli, Command, ConfigCommand, DeadCommand, QueueCommand, SuperadminCommand, UsersCommand};
+use cli::{Cli, Command, ConfigCommand, DeadCommand, KeysCommand, QueueCommand, SuperadminCommand, UsersCommand};
 use runtime::{BoxError, Program, Settings, Shutdown};
 use std::process::ExitCode;
 
@@ -43,6 +43,9 @@ fn main() -> ExitCode {
             with_settings(Program::Platform, config, async |settings, _| {
                 commands::users::import(&settings, import).await
             })
+        }
+        Some(Command::Keys(KeysCommand::Rotate)) => {
+            with_settings(Program::Platform, config, async |settings, _| commands::keys::rotate(&settings).await)
         }
         Some(Command::Queue(QueueCommand::Dead(dead))) => {
             with_settings(Program::Platform, config, async |settings, _| match dead {

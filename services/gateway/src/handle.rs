@@ -7,7 +7,7 @@ use crate::input::{Fields, Value};
 use crate::problem::Failure;
 use crate::routes::{Endpoint, Routes};
 use crate::rpc::Call;
-use crate::{body, download, events, upload};
+use crate::{body, browser, download, events, upload};
 use access::{Meta, Origin};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -65,6 +65,13 @@ async fn answer(
         return Err(Problem::field(name, "belongs in the body"));
     }
     fields.add_texts(query(request))?;
+    if endpoint.comes_back {
+        if query(request).any(|(name, _)| name == browser::FIELD) {
+            return Err(Problem::field(browser::FIELD, "belongs in the Cookie header"));
+        }
+        let cookie = browser::cookie(gateway, request.headers());
+        cookie.into_iter().for_each(|cookie| fields.add(browser::FIELD, Value::Text(cookie.into())));
+    }
 
     if let Call::Upload(call) = endpoint.call {
         let json = upload::receive(request, payload, fields, gateway.limits.upload, |fields, pieces| {
@@ -87,6 +94,7 @@ async fn answer(
             let json = call(client, &meta, fields).await?;
             Ok(match route.answer {
                 Answer::Empty => HttpResponse::build(status(endpoint)?).finish(),
+                _ if status(endpoint)?.is_redirection() => browser::send_on(gateway, status(endpoint)?, &json)?,
                 _ => of_json(status(endpoint)?, json),
             })
         }
@@ -124,6 +132,7 @@ fn meta(gateway: &Gateway, request: &HttpRequest, token: Option<Secret>) -> Resu
             request.headers().get(USER_AGENT).map(HeaderValue::as_bytes),
             client_address(request.peer_addr().map(|peer| peer.ip()), request.headers(), &gateway.trusted_proxies),
         ),
+        ..Meta::default()
     })
 }
 
@@ -132,7 +141,6 @@ fn path_fields<'a>(values: &'a Params<'_, '_>) -> Result<Fields<'a>, Problem> {
     for (name, value) in values.iter() {
         let value = percent_decode_str(value).decode_utf8().map_err(|_| Problem::field(name, "is not UTF-8"))?;
         fields.add(name, Value::Texts(vec![value]));
-        ..Meta::default()
     }
     Ok(fields)
 }

@@ -13,6 +13,7 @@
 //! a body or the next piece of an upload within 30 s; JSON is at most 128 levels deep.
 
 mod body;
+mod browser;
 mod client_address;
 mod cors;
 mod documentation;

@@ -1,5 +1,6 @@
 //! The contract's routes: which path, which verb, which service, which call.
 
+use crate::browser;
 use crate::problem::Failure;
 use crate::rpc::{self, Call};
 use actix_web::http::{Method, StatusCode};
@@ -17,6 +18,8 @@ pub struct Endpoint {
     pub access: Access,
     pub service: Service,
     pub call: Call,
+    /// Whether it is where browsers come back to.
+    pub comes_back: bool,
 }
 
 /// All routes of the contract by their paths.
@@ -106,7 +109,8 @@ impl Collected {
         let verb = Method::from_bytes(route.verb.as_bytes());
         match (service, verb, StatusCode::from_u16(route.status)) {
             (Some(service), Ok(verb), Ok(_)) => {
-                let endpoint = Endpoint { route, access: R::ACCESS, service, call };
+                let comes_back = browser::comes_back::<R>();
+                let endpoint = Endpoint { route, access: R::ACCESS, service, call, comes_back };
                 self.resources.entry(route.path).or_default().push((verb, endpoint));
             }
             (None, ..) => self.fault = Some(RouteError(R::GRPC_PATH, "no service has its package's name")),

@@ -35,6 +35,19 @@ pub(super) fn http_url(text: &str) -> Result<Url, Expected> {
     if matches!(url.scheme(), "http" | "https") && url.has_host() && plain && short { Ok(url) } else { Err(expected()) }
 }
 
+/// The name of somebody who signs tokens: compared as it stands, so it is not rewritten as a URL would be.
+pub(super) fn issuer(text: &str) -> Result<String, Expected> {
+    http_url(text).map(|_| text.to_owned())
+}
+
+/// Something without spaces.
+pub(super) fn word(text: &str) -> Result<String, Expected> {
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("one word".into());
+    }
+    Ok(text.to_owned())
+}
+
 /// A URL that may hold a password.
 pub(super) fn secret_url(schemes: &'static [&'static str]) -> impl Fn(&str) -> Result<Secret, Expected> {
     move |text| {

@@ -32,6 +32,7 @@ pub struct Settings {
     pub simulator: Simulator,
     pub calls: Calls,
     pub superadmin: Superadmin,
+    pub google: Google,
     /// Passwords hashed at one time.
     pub password_hashers: u32,
     /// Absent: mail is written to files.
@@ -91,6 +92,20 @@ pub struct Superadmin {
     pub email: String,
     /// Absent: a random one.
     pub password: Option<Secret>,
+}
+
+/// The client by which people sign in with Google.
+#[derive(Debug, Clone)]
+pub struct Google {
+    /// Absent: nobody does.
+    pub client_id: Option<String>,
+    pub client_secret: Option<Secret>,
+    pub redirect_url: Url,
+    /// As it stands in tokens.
+    pub issuer: String,
+    pub keys_url: Url,
+    pub authorization_url: Url,
+    pub token_url: Url,
 }
 
 /// Where each service listens, and where the others find it.
@@ -191,6 +206,10 @@ impl Settings {
         // What other settings decide comes first: the rest is then read alike.
         let http_addr = values.get("CALLFAIRY_HTTP_ADDR", parse::address)?;
         values.fill("CALLFAIRY_PUBLIC_URL", || format!("http://{http_addr}"));
+        let public_url = values.get("CALLFAIRY_PUBLIC_URL", parse::http_url)?;
+        values.fill("CALLFAIRY_GOOGLE_REDIRECT_URL", || {
+            format!("{}/api/v1/auth/google/callback", public_url.as_str().trim_end_matches('/'))
+        });
         let data_dir = values.get("CALLFAIRY_DATA_DIR", parse::directory)?;
         let files = Url::from_directory_path(data_dir.join("files")).map(String::from).unwrap_or_default();
         values.fill("CALLFAIRY_STORAGE_URL", || files);
@@ -226,7 +245,7 @@ impl Settings {
             program,
             http: Http {
                 addr: http_addr,
-                public_url: values.get("CALLFAIRY_PUBLIC_URL", parse::http_url)?,
+                public_url,
                 cors_origins: values.optional("CALLFAIRY_CORS_ORIGINS", parse::origins)?.unwrap_or_default(),
                 trusted_proxies: values.optional("CALLFAIRY_TRUSTED_PROXIES", parse::networks)?.unwrap_or_default(),
             },
@@ -254,6 +273,15 @@ impl Settings {
             superadmin: Superadmin {
                 email: values.get("CALLFAIRY_SUPERADMIN_EMAIL", parse::email)?,
                 password: values.secret("CALLFAIRY_SUPERADMIN_PASSWORD"),
+            },
+            google: Google {
+                client_id: values.optional("CALLFAIRY_GOOGLE_CLIENT_ID", parse::word)?,
+                client_secret: values.secret("CALLFAIRY_GOOGLE_CLIENT_SECRET"),
+                redirect_url: values.get("CALLFAIRY_GOOGLE_REDIRECT_URL", parse::http_url)?,
+                issuer: values.get("CALLFAIRY_GOOGLE_ISSUER", parse::issuer)?,
+                keys_url: values.get("CALLFAIRY_GOOGLE_KEYS_URL", parse::http_url)?,
+                authorization_url: values.get("CALLFAIRY_GOOGLE_AUTHORIZATION_URL", parse::http_url)?,
+                token_url: values.get("CALLFAIRY_GOOGLE_TOKEN_URL", parse::http_url)?,
             },
             password_hashers: values.get("CALLFAIRY_PASSWORD_HASHERS", parse::number(1..=256))?,
             smtp_url: values.optional("CALLFAIRY_SMTP_URL", parse::secret_url(parse::SMTP))?,

@@ -153,6 +153,34 @@ pub const SETTINGS: &[Setting] = &[
         &[Auth, Worker],
         "outgoing mail, smtp://… or smtps://…; without it: files in `mail` in the data directory",
     ),
+    open("CALLFAIRY_GOOGLE_CLIENT_ID", "", &[Auth], "the client at Google; without it nobody signs in with Google"),
+    secret("CALLFAIRY_GOOGLE_CLIENT_SECRET", &[Auth], "that client's secret, for the code flow"),
+    open(
+        "CALLFAIRY_GOOGLE_REDIRECT_URL",
+        "",
+        &[Auth],
+        "where Google sends browsers back to, as the client is set up there; \
+         without it: /api/v1/auth/google/callback at CALLFAIRY_PUBLIC_URL",
+    ),
+    open("CALLFAIRY_GOOGLE_ISSUER", "https://accounts.google.com", &[Auth], "who signs Google's ID tokens"),
+    open(
+        "CALLFAIRY_GOOGLE_KEYS_URL",
+        "https://www.googleapis.com/oauth2/v3/certs",
+        &[Auth],
+        "the keys that verify them",
+    ),
+    open(
+        "CALLFAIRY_GOOGLE_AUTHORIZATION_URL",
+        "https://accounts.google.com/o/oauth2/v2/auth",
+        &[Auth],
+        "where browsers go to sign in with Google",
+    ),
+    open(
+        "CALLFAIRY_GOOGLE_TOKEN_URL",
+        "https://oauth2.googleapis.com/token",
+        &[Auth],
+        "where Google's codes are exchanged for ID tokens",
+    ),
     // Services
     open("CALLFAIRY_AUTH_ADDR", "127.0.0.1:7001", &[Auth], "where auth listens for gRPC"),
     open("CALLFAIRY_TENANCY_ADDR", "127.0.0.1:7002", &[Tenancy], "where tenancy listens for gRPC"),

@@ -6,6 +6,7 @@ use crate::domain::email::{self, Email};
 use crate::domain::opaque_token::{self, Hash, Kind};
 use crate::domain::password::{self, About};
 use crate::domain::text::{line, optional_line};
+use crate::store::email_domain;
 use crate::store::link::{Asked, Sending, Wanted};
 use crate::store::mail::MailKind;
 use crate::store::single_use_token::{self, Purpose, Use};
@@ -32,7 +33,13 @@ impl access::Accounts for Accounts {
         let (key, trace) = (call.idempotency_key().map(str::to_owned), call.trace().clone());
         let request_hash = state.vault.fingerprint(&call.request.encode_to_vec())?;
         let Applicant { email, password, name, company, job_title, phone } = Applicant::parse(call.request)?;
-        // Before anything is looked up, so that it takes as long for a known address.
+        let address = email.clone();
+        let may = state.pool.read(move |db| Ok::<_, Error>(email_domain::allows(db, &address)?)).await?;
+        if !may {
+            // Of the domain alone, so it tells nothing of accounts.
+            return Err(Problem::field("email", "is of a domain whose addresses may not register here"));
+        }
+        // Before any account is looked up, so that it takes as long for a known address.
         let password_hash = state.hasher.hash(password).await?;
         let registration = Registration { name, company, job_title, phone, password_hash };
         let (token, vault) = (opaque_token::generate(Kind::SingleUse)?, state.vault.clone());

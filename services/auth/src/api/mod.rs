@@ -1,13 +1,18 @@
 //! The RPCs, one function each.
 
 mod accounts;
+mod email_domains;
+mod google;
 mod keys;
 mod passwords;
 mod sessions;
+mod signing_in;
 mod totp;
 mod users;
 
 pub use accounts::Accounts;
+pub use email_domains::AllowedEmailDomains;
+pub use google::GoogleSignIn;
 pub use keys::Keys;
 pub use passwords::Passwords;
 pub use sessions::Sessions;
@@ -15,9 +20,9 @@ pub use totp::Totp;
 pub use users::Users;
 
 use crate::Error;
-use crate::domain::signing_key::Signer;
 use crate::domain::throttle::Counter;
 use crate::hasher::Hasher;
+use crate::keys::Signers;
 use crate::store::link::{self, Asked};
 use crate::store::user::{self, UserRow};
 use crate::store::{attempts, session};
@@ -37,7 +42,7 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     pub vault: Vault,
     pub hasher: Hasher,
-    pub signer: Arc<Signer>,
+    pub signers: Signers,
     pub tenancy: Tenancy,
 }
 

@@ -1,23 +1,21 @@
 //! Signing in and out.
 
-use super::{State, message};
+use super::State;
+use super::signing_in::{LastSteps, totp_required};
 use crate::Error;
 use crate::domain::email;
 use crate::domain::ids::SessionId;
-use crate::domain::opaque_token::{self, Hash, Kind};
+use crate::domain::opaque_token::{self, Kind};
 use crate::domain::password_hash;
 use crate::domain::session::Verdict;
-use crate::domain::signing_key::ACCESS_TOKEN_LIFETIME;
 use crate::domain::throttle::Counter;
 use crate::domain::totp::Proof;
 use crate::store::attempts;
 use crate::store::mail::{self, MailKind, NewMail};
 use crate::store::session::{self, Refreshed, SessionRow};
-use crate::store::totp::{self, Checked};
 use crate::store::user::{self, UserRow};
-use crate::vault::Vault;
-use access::{Call, Origin};
-use callfairy_core::{ErrorCode, Page, Problem, Secret, Timestamp};
+use access::Call;
+use callfairy_core::{ErrorCode, Page, Problem, Secret};
 use db::Db;
 use proto::auth::{ListSessionsResponse, Role, Session, Tokens};
 use proto::rpc::sessions::{EndSession, ListSessions, Login, Logout, Refresh};
@@ -28,24 +26,6 @@ pub struct Sessions(State);
 impl Sessions {
     pub fn new(state: State) -> Self {
         Self(state)
-    }
-
-    fn tokens(
-        &self,
-        user: UserRow,
-        role: Role,
-        session: SessionId,
-        refresh: &Secret,
-        now: Timestamp,
-    ) -> Result<Tokens, Problem> {
-        let access = self.0.signer.sign(user.id.0, session.uuid(), now)?;
-        Ok(Tokens {
-            access_token: access.expose().to_owned(),
-            refresh_token: refresh.expose().to_owned(),
-            token_type: "Bearer".to_owned(),
-            expires_in: u32::try_from(ACCESS_TOKEN_LIFETIME.as_secs()).unwrap_or(u32::MAX),
-            user: Some(message(user, role)),
-        })
     }
 
     /// Only now is the password known that another system has hashed. Answers the hash that is kept: of several sign-ins at
@@ -62,14 +42,6 @@ impl Sessions {
             return Err(wrong_credentials());
         }
         Ok(kept)
-    }
-
-    /// The user's role; tenancy knows the account by then, so that the token works when its owner has it.
-    async fn make_known(&self, user: &UserRow) -> Result<Role, Problem> {
-        if let Err(problem) = self.0.tenancy.report(user, &[]).await {
-            tracing::debug!(%problem, "an account that signs in was not reported");
-        }
-        self.0.tenancy.role(user).await
     }
 }
 
@@ -106,13 +78,13 @@ impl access::Sessions for Sessions {
             return Err(totp_required());
         }
         // Asked before a code is used up: an outage of tenancy must not cost one.
-        let role = self.make_known(&user).await?;
+        let role = state.make_known(&user).await?;
         let refresh = opaque_token::generate(Kind::Refresh)?;
-        let (id, seen, vault) = (user.id.0, user.clone(), state.vault.clone());
-        let signing_in = SigningIn { seen, proof, first: opaque_token::hash(refresh.expose()), origin, vault, now };
+        let (id, first, vault) = (user.id.0, opaque_token::hash(refresh.expose()), state.vault.clone());
+        let signing_in = SigningIn { seen: user.clone(), steps: LastSteps { proof, first, origin, vault, now } };
         let session = state.pool.write(move |db| signing_in.start(db)).await??;
         tracing::info!(user = %id, session = %session, "signed in");
-        self.tokens(user, role, session, &refresh, now)
+        state.tokens(user, role, session, &refresh, now).await
     }
 
     async fn refresh(&self, call: Call<Refresh>) -> Result<Tokens, Problem> {
@@ -138,7 +110,7 @@ impl access::Sessions for Sessions {
         });
         match refreshed.await? {
             // In the moment since it was looked at, the session may have ended, but the user is the same.
-            Refreshed::Next { session, token } => self.tokens(found.user, role, session, &token, now),
+            Refreshed::Next { session, token } => state.tokens(found.user, role, session, &token, now).await,
             Refreshed::Reused => {
                 tracing::warn!(user = %found.user.id, "a refresh token was used twice; its session was ended");
                 state.tell(found.user.id.0).await;
@@ -203,44 +175,24 @@ impl access::Sessions for Sessions {
 struct SigningIn {
     /// The account as it was when the password was checked.
     seen: UserRow,
-    proof: Option<Proof>,
-    /// The hash of the session's first refresh token.
-    first: Hash,
-    origin: Origin,
-    vault: Vault,
-    now: Timestamp,
+    steps: LastSteps,
 }
 
 impl SigningIn {
-    /// Begins the session, unless the account has changed since, or asks for a code that is not good. A refusal is an
-    /// answer, not an error, so that the count of wrong codes is kept.
+    /// Begins the session, unless the account has changed since, or asks for a code that is not good.
     fn start(&self, db: &mut Db) -> Result<Result<SessionId, Problem>, Error> {
-        let (id, now) = (self.seen.id.0, self.now);
-        let user = user::lock(db, id)?.filter(|user| user.counts() && user.password_hash == self.seen.password_hash);
+        let user = user::lock(db, self.seen.id.0)?;
+        let user = user.filter(|user| user.counts() && user.password_hash == self.seen.password_hash);
         let Some(user) = user else { return Ok(Err(wrong_credentials())) };
-        if user.has_totp() {
-            let Some(proof) = &self.proof else { return Ok(Err(totp_required())) };
-            match totp::check(db, &self.vault, id, proof, now)? {
-                Checked::Good => {}
-                Checked::Wrong => {
-                    return Ok(Err(Problem::new(
-                        ErrorCode::InvalidCredentials,
-                        "the code is wrong, or was used before",
-                    )));
-                }
-                Checked::Paused(pause) => return Ok(Err(pause.into())),
-            }
+        match self.steps.second_factor(db, &user)? {
+            Ok(()) => Ok(Ok(self.steps.session(db, &user)?)),
+            Err(refusal) => Ok(Err(refusal)),
         }
-        Ok(Ok(session::start(db, id, &self.first, &self.origin, now)?))
     }
 }
 
 fn wrong_credentials() -> Problem {
     Problem::new(ErrorCode::InvalidCredentials, "the address or the password is wrong")
-}
-
-fn totp_required() -> Problem {
-    Problem::new(ErrorCode::TotpRequired, "send a code of your authenticator app along, or a recovery code")
 }
 
 /// Unknown, expired, ended, used twice: never told apart.

@@ -1,6 +1,8 @@
 //! Parsed types and pure rules.
 
 pub mod email;
+pub mod email_domain;
+pub mod id_token;
 pub mod ids;
 pub mod opaque_token;
 pub mod password;

@@ -18,6 +18,14 @@ pub type Hash = [u8; 32];
 pub enum Kind {
     Refresh,
     SingleUse,
+    /// Leads an answer of Google's to the sign-in that asked.
+    State,
+    /// The cookie of a browser that was sent to Google.
+    Browser,
+    /// Comes back inside an ID token.
+    Nonce,
+    /// Proves to Google that who asked is who comes for the answer (RFC 7636).
+    Verifier,
 }
 
 impl Kind {
@@ -25,6 +33,10 @@ impl Kind {
         match self {
             Self::Refresh => "cfr_",
             Self::SingleUse => "cfv_",
+            Self::State => "cfs_",
+            Self::Browser => "cfb_",
+            Self::Nonce => "cfn_",
+            Self::Verifier => "cfp_",
         }
     }
 }

@@ -15,6 +15,9 @@ use zeroize::Zeroizing;
 
 /// How long an access token lives.
 pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_mins(10);
+/// A new key is published this long before it signs. Who verifies tokens asks for keys that they do not know, but not twice
+/// within seconds ([`access::VerificationKeys`]): by then each knows it, or asks.
+pub const PUBLISHED_BEFORE_USE: Duration = Duration::from_secs(30);
 /// A retired key stays in the published set until the last token that it signed has expired, and a little longer for
 /// clocks that differ.
 pub const PUBLISHED_AFTER_RETIREMENT: Duration = Duration::from_mins(15);

@@ -96,6 +96,14 @@ impl Letterhead {
                 link: None,
                 after: "If it was not you, set a new password at once, and turn the codes on again.",
             },
+            MailKind::GoogleJoined => Words {
+                subject: "You can sign in with Google now",
+                before: "Somebody, most likely you, has signed in to your account at CallFairy with the\n\
+                         account that this address has at Google. That works from now on.",
+                link: None,
+                after: "If it was not you, somebody else can use this address at Google: see to it there first, and\n\
+                        tell whoever runs your platform.",
+            },
             MailKind::AlreadyRegistered => Words {
                 subject: "You already have an account",
                 before: "Somebody, most likely you, has tried to register this address at CallFairy.\n\

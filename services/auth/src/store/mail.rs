@@ -37,6 +37,8 @@ db::text_enum!(
         TotpEnabled = "totp_enabled",
         /// Signing in asks for no code any more.
         TotpDisabled = "totp_disabled",
+        /// Somebody has signed in with Google for the first time.
+        GoogleJoined = "google_joined",
     }
 );
 

@@ -1,6 +1,10 @@
 //! Rows and queries.
 
 pub mod attempts;
+pub mod email_domain;
+pub mod entry;
+pub mod google_flow;
+pub mod identity;
 pub mod link;
 pub mod mail;
 pub mod purge;

@@ -1,7 +1,7 @@
 //! What has served its time goes, so that no table grows for ever.
 
-use super::attempts;
-use super::schema::{mails, refresh_tokens, sessions, single_use_tokens};
+use super::schema::{google_flows, mails, refresh_tokens, sessions, single_use_tokens};
+use super::{attempts, signing_key};
 use crate::domain::session;
 use callfairy_core::Timestamp;
 use db::purge::{BATCH, Purge};
@@ -17,8 +17,17 @@ const REVOKED_SESSIONS_KEPT: Duration = Duration::from_hours(24);
 const SINGLE_USE_TOKENS_KEPT: Duration = Duration::from_hours(7 * 24);
 const MAILS_KEPT: Duration = Duration::from_hours(7 * 24);
 
-pub const ALL: [Purge; 7] =
-    [successors, replaced_tokens, old_sessions, old_single_use_tokens, old_mails, attempts::purge, idempotency::purge];
+pub const ALL: [Purge; 9] = [
+    successors,
+    replaced_tokens,
+    old_sessions,
+    old_single_use_tokens,
+    old_mails,
+    old_flows,
+    attempts::purge,
+    signing_key::purge,
+    idempotency::purge,
+];
 
 /// Encrypted successors that nobody can ask for any more.
 fn successors(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
@@ -66,4 +75,11 @@ fn old_mails(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
     let old = mails::table.filter(mails::created_at.le(Sql(now.minus(MAILS_KEPT)))).limit(BATCH).select(mails::id);
     let ids: Vec<crate::domain::ids::MailId> = on!(db, |c| old.load(c))?;
     on!(db, |c| diesel::delete(mails::table.filter(mails::id.eq_any(ids.into_iter().map(Sql)))).execute(c))
+}
+
+fn old_flows(db: &mut Db, now: Timestamp) -> QueryResult<usize> {
+    let old =
+        google_flows::table.filter(google_flows::expires_at.le(Sql(now))).limit(BATCH).select(google_flows::state);
+    let states: Vec<Vec<u8>> = on!(db, |c| old.load(c))?;
+    on!(db, |c| diesel::delete(google_flows::table.filter(google_flows::state.eq_any(&states))).execute(c))
 }

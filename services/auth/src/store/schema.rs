@@ -98,6 +98,7 @@ diesel::table! {
         private_key -> Binary,
         created_at -> UtcTime,
         retired_at -> Nullable<UtcTime>,
+        signs_from -> UtcTime,
     }
 }
 
@@ -135,6 +136,45 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::Text;
+    use db::sql::{UtcTime, Uuid};
+
+    allowed_email_domains (domain) {
+        domain -> Text,
+        created_at -> UtcTime,
+        created_by -> Uuid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use db::sql::{UtcTime, Uuid};
+
+    identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Uuid,
+        created_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use db::sql::{Jsonb, UtcTime};
+
+    google_flows (state) {
+        state -> Binary,
+        browser -> Binary,
+        nonce -> Binary,
+        verifier -> Binary,
+        expires_at -> UtcTime,
+        used_at -> Nullable<UtcTime>,
+        identity -> Nullable<Jsonb>,
+    }
+}
+
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(sessions -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, sessions, users);
+diesel::joinable!(identities -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(identities, refresh_tokens, sessions, users);

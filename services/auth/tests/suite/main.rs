@@ -4,9 +4,14 @@
 mod administering;
 mod changing_passwords;
 mod devices;
+mod email_domains;
 mod eml;
 mod facts;
+mod google;
+mod google_flow;
 mod importing;
+mod issuer;
+mod key_rotation;
 mod mail_server;
 mod mailing;
 mod passwords;

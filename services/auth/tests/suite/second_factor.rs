@@ -31,10 +31,10 @@ testkit::on_both!(
 );
 
 const ADA: &str = "ada@example.com";
-const STEP: Duration = Duration::from_secs(30);
+pub const STEP: Duration = Duration::from_secs(30);
 
 /// What the app shows.
-fn shown(world: &World, secret: &str) -> String {
+pub fn shown(world: &World, secret: &str) -> String {
     let secret = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let mut mac = Hmac::<Sha1>::new_from_slice(&secret).unwrap();
     mac.update(&(world.clock.now().get().as_second() / 30).to_be_bytes());
@@ -70,6 +70,14 @@ async fn with_code(world: &World, code: &str) -> Result<Tokens, Problem> {
 
 async fn with_recovery_code(world: &World, code: &str) -> Result<Tokens, Problem> {
     world.call::<Login>(LoginRequest { recovery_code: Some(code.to_owned()), ..login(ADA, PASSWORD) }).await
+}
+
+/// Somebody's app's secret, from now on; the next code is a new one.
+pub async fn enable_totp(world: &World, tokens: &Tokens) -> String {
+    let secret = enable(world, tokens, PASSWORD).await.unwrap().secret;
+    confirm(world, tokens, &shown(world, &secret)).await.unwrap();
+    world.clock.advance(STEP);
+    secret
 }
 
 /// Somebody who has the app, its secret, and the recovery codes. The next code is a new one.

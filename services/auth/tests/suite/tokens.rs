@@ -4,8 +4,9 @@ use crate::world::{Auth, World, bearer, code};
 use access::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, AuthKeys, Caller, ISSUER, KeySource as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use callfairy_core::{ErrorCode, UserId};
+use callfairy_core::{Clock as _, ErrorCode, UserId};
 use futures_util::future::join_all;
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proto::auth::{GetMeRequest, ListSigningKeysRequest, SigningKey};
 use proto::rpc::keys::ListSigningKeys;
@@ -20,6 +21,7 @@ testkit::on_both!(
     say_who_and_nothing_else,
     are_verified_with_the_published_keys,
     forged_ones_are_refused,
+    signed_ones_that_say_something_else_are_refused,
     expire_after_ten_minutes,
     replicas_that_start_together_agree_on_one_key,
     a_retired_key_verifies_until_its_tokens_have_expired,
@@ -93,6 +95,9 @@ async fn forged_ones_are_refused(world: &World) {
     let eddsa =
         |typ: &str, kid: &str| Header { typ: Some(typ.into()), kid: Some(kid.into()), ..Header::new(Algorithm::EdDSA) };
     let other_user = with("sub", json!(UserId::new()));
+    let (with_id, by_hand) = (eddsa(ACCESS_TOKEN_TYPE, &key.kid), eddsa(ACCESS_TOKEN_TYPE, "mine"));
+    let elsewhere = "https://evil.example/keys.json".to_owned();
+    let own_jwk = Jwk::from_encoding_key(&EncodingKey::from_ed_der(&own_key()), Algorithm::EdDSA).unwrap();
     let forged = [
         ("another user", format!("{header}.{}.{signature}", encode(&other_user))),
         ("a later end", format!("{header}.{}.{signature}", encode(&with("exp", json!(4_000_000_000_i64))))),
@@ -102,6 +107,10 @@ async fn forged_ones_are_refused(world: &World) {
         ("HS256 with the public key's text", symmetric(key.x.as_bytes())),
         ("another key with this id", own(&eddsa(ACCESS_TOKEN_TYPE, &key.kid), &claims_json)),
         ("another key with its own id", own(&eddsa(ACCESS_TOKEN_TYPE, "mine"), &claims_json)),
+        ("another key where it says", own(&Header { jku: Some(elsewhere.clone()), ..with_id.clone() }, &claims_json)),
+        ("another key, and a certificate", own(&Header { x5u: Some(elsewhere), ..with_id.clone() }, &claims_json)),
+        ("another key that it brings", own(&Header { jwk: Some(own_jwk.clone()), ..with_id }, &claims_json)),
+        ("its own key without an id", own(&Header { jwk: Some(own_jwk), kid: None, ..by_hand }, &claims_json)),
         ("truncated", good[..good.len() - 1].to_owned()),
         ("extended", format!("{good}A")),
         ("without a signature", format!("{header}.{claims}.")),
@@ -115,6 +124,63 @@ async fn forged_ones_are_refused(world: &World) {
         assert!(verifier.verify(&token).await.is_err(), "{what}");
     }
     world.me(&tokens).await.unwrap();
+}
+
+/// With a key that auth publishes: nothing but what they say is wrong.
+async fn signed_ones_that_say_something_else_are_refused(world: &World) {
+    let tokens = world.signed_up("ada@example.com").await;
+    let public = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes();
+    let (postgres, now) = (world.database.is_postgres(), world.clock.now());
+    let bytes = |bytes: &[u8]| {
+        let digits = hex::encode(bytes);
+        if postgres { format!("'\\x{digits}'") } else { format!("x'{digits}'") }
+    };
+    let time = if postgres { format!("'{now}'") } else { now.micros().to_string() };
+    let row = format!("'ours', {}, {}, {time}, {time}, {time}", bytes(&public), bytes(b"not needed"));
+    let columns = "kid, public_key, private_key, created_at, signs_from, retired_at";
+    world.execute(&format!("INSERT INTO signing_keys ({columns}) VALUES ({row})")).await;
+
+    let seconds = now.get().as_second();
+    let claims = part(&tokens.access_token, 1);
+    let header =
+        Header { typ: Some(ACCESS_TOKEN_TYPE.into()), kid: Some("ours".into()), ..Header::new(Algorithm::EdDSA) };
+    let sign = |typ: Option<&str>, changes: Value| {
+        let mut claims = claims.clone();
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let header = Header { typ: typ.map(str::to_owned), ..header.clone() };
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(&own_key())).unwrap()
+    };
+    // The replica has no memory of keys yet.
+    let replica = world.launch(world.config()).await;
+    let get_me = async |token: String| replica.client.unary::<GetMe>(&bearer(&token), GetMeRequest {}).await;
+    let typ = Some(ACCESS_TOKEN_TYPE);
+    get_me(sign(typ, json!({}))).await.unwrap();
+    // Clocks may differ by some seconds, but not more.
+    get_me(sign(typ, json!({"iat": seconds + 5}))).await.unwrap();
+    let bad = [
+        ("another issuer", sign(typ, json!({"iss": "https://accounts.google.com"}))),
+        ("no issuer", sign(typ, json!({"iss": null}))),
+        ("another audience", sign(typ, json!({"aud": "another-api"}))),
+        ("one more audience's prefix", sign(typ, json!({"aud": "callfairy-api-2"}))),
+        ("no audience", sign(typ, json!({"aud": null}))),
+        ("another type", sign(Some("JWT"), json!({}))),
+        ("an ID token's lack of a type", sign(None, json!({}))),
+        ("a service's type", sign(Some("service+jwt"), json!({}))),
+        ("expired", sign(typ, json!({"exp": seconds}))),
+        ("expired long ago", sign(typ, json!({"exp": 1}))),
+        ("without an end", sign(typ, json!({"exp": null}))),
+        ("not valid yet", sign(typ, json!({"iat": seconds + 6}))),
+        ("of nobody", sign(typ, json!({"sub": null}))),
+        ("of no session", sign(typ, json!({"sid": null}))),
+    ];
+    for (what, token) in bad {
+        let problem = get_me(token).await.unwrap_err();
+        assert_eq!(problem.code, ErrorCode::Unauthenticated, "{what}");
+        assert!(problem.detail.starts_with("the token "), "{what}: {problem}");
+    }
+    replica.end().await;
 }
 
 async fn expire_after_ten_minutes(world: &World) {

@@ -4,6 +4,7 @@
 pub mod access_matrix;
 pub mod config;
 pub mod dead;
+pub mod keys;
 pub mod migrate;
 pub mod simulator;
 pub mod superadmin;

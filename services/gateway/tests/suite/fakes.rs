@@ -5,8 +5,10 @@ use callfairy_core::{ErrorCode, FieldError, Problem};
 use futures_util::{StreamExt, stream};
 use proto::Rpc;
 use proto::agent::{Agent, ListAgentsResponse, RevokeAgentResponse};
-use proto::auth::{ListSessionsResponse, Tokens};
-use proto::rpc::{access as access_rpc, agents, contacts, events, imports, provider_webhooks, sessions};
+use proto::auth::{GoogleSignInStarted, ListSessionsResponse, Tokens};
+use proto::rpc::{
+    access as access_rpc, agents, contacts, events, google_sign_in, imports, provider_webhooks, sessions,
+};
 use proto::telephony::{Contact, Event, Import, ImportStatus, ListContactsResponse, ListImportsResponse};
 use proto::tenancy::{ListPermissionsResponse, MyAccess};
 use proto::types::{Detail, Download, Empty};
@@ -96,7 +98,7 @@ impl Seen {
 pub fn mount(service: &str, services: Services, seen: &Arc<Seen>) -> Services {
     let fake = || Fake(seen.clone());
     match service {
-        "auth" => services.keys(TestKey::default()).sessions(fake()),
+        "auth" => services.keys(TestKey::default()).sessions(fake()).google_sign_in(fake()),
         "tenancy" => services.access(fake()),
         "agent" => services.agents(fake()),
         _ => services.contacts(fake()).imports(fake()).events(fake()).provider_webhooks(fake()),
@@ -126,6 +128,26 @@ impl access::Sessions for Fake {
 
     async fn end_session(&self, _: Call<sessions::EndSession>) -> Result<Empty, Problem> {
         Err(Problem::internal())
+    }
+}
+
+impl access::GoogleSignIn for Fake {
+    async fn sign_in_with_google(&self, _: Call<google_sign_in::SignInWithGoogle>) -> Result<Tokens, Problem> {
+        Err(Problem::internal())
+    }
+
+    async fn start_google_sign_in(
+        &self,
+        call: Call<google_sign_in::StartGoogleSignIn>,
+    ) -> Result<GoogleSignInStarted, Problem> {
+        self.0.hear(&call);
+        let location = "https://accounts.example.com/authorize?state=s-1&nonce=n-1".to_owned();
+        Ok(GoogleSignInStarted { location, cookie: "cfb_abc".to_owned() })
+    }
+
+    async fn finish_google_sign_in(&self, call: Call<google_sign_in::FinishGoogleSignIn>) -> Result<Tokens, Problem> {
+        self.0.hear(&call);
+        Ok(Tokens { access_token: "abc".to_owned(), ..Tokens::default() })
     }
 }
 

@@ -1,0 +1,2 @@
+DROP TABLE google_flows;
+DROP TABLE identities;
