@@ -7,18 +7,27 @@ use proto::rpc::audit_log as rpc;
 use proto::tenancy::{ListAuditLogsResponse, NewAuditEntry};
 use proto::types::Empty;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What tenancy does with the entries of other services, for tests of those: mount it beside the other stand-ins for
 /// tenancy. Clones share the entries.
 #[derive(Debug, Clone, Default)]
-pub struct AuditLog(Arc<Mutex<Vec<NewAuditEntry>>>);
+pub struct AuditLog {
+    entries: Arc<Mutex<Vec<NewAuditEntry>>>,
+    is_down: Arc<AtomicBool>,
+}
 
 impl AuditLog {
+    /// Whether it takes nothing for now.
+    pub fn be_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::Relaxed);
+    }
+
     /// All entries, in the order in which they came, each once.
     pub fn entries(&self) -> Vec<NewAuditEntry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Those of one action.
@@ -45,7 +54,10 @@ impl access::AuditLog for AuditLog {
     }
 
     async fn append_audit_entries(&self, call: Call<rpc::AppendAuditEntries>) -> Result<Empty, Problem> {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(Problem::unavailable("the audit log"));
+        }
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known: HashSet<String> = entries.iter().map(|entry| entry.id.clone()).collect();
         entries.extend(call.request.entries.into_iter().filter(|entry| known.insert(entry.id.clone())));
         Ok(Empty {})

@@ -7,7 +7,7 @@
 //!
 //! To add an RPC: write it in `proto/callfairy/agent`, build, and the compiler asks for its method in `api/`; what it
 //! reads and writes goes into `store/`. A change of an assignment raises its version, and calls `facts::enqueue` in
-//! the same transaction. To add a package: a line in `domain/packages.rs`, and a value in the contract.
+//! the same transaction, and records it with `audit`. To add a package: a line in `domain/packages.rs`, and a value in the contract.
 
 mod api;
 mod domain;
@@ -74,11 +74,13 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let services = Services::new(context.guard()).agents(api::Agents(state)).packages(api::Packages);
 
     let mut tasks = Tasks::new(shutdown.clone());
+    let trail = audit::Trail::new(context.clients.tenancy.clone(), context.identity.clone());
     let (outbox, stop) = (pool.clone(), shutdown.token());
     tasks.spawn("agent's relay", async move {
-        db::outbox::relay(outbox, stop, |rows| reporter.publish(rows)).await;
+        db::outbox::relay(outbox, stop, |rows| trail.publish_beside(rows, |rows| reporter.publish(rows))).await;
         Ok::<_, Infallible>(())
     });
+    tasks.spawn("agent's refusals", audit::refusals(pool.clone(), context.refusals.clone(), shutdown.token()));
     tasks.spawn(
         "agent's purge",
         db::purge::run(pool.clone(), context.clock.clone(), shutdown.token(), [db::idempotency::purge as _]),

@@ -7,6 +7,7 @@ use crate::neighbours::Names;
 use crate::store::assignments::{self, AssignmentId, AssignmentRow, Filter};
 use crate::{Error, Result};
 use access::{Call, PermissionSet};
+use audit::{Action, Entry, Subject};
 use callfairy_core::{OrganisationId, Page, Problem, Timestamp, UserId};
 use db::{Db, Sql, idempotency};
 use proto::agent::{Agent, ListAgentsResponse, RevokeAgentResponse};
@@ -46,6 +47,8 @@ impl access::Agents for Agents {
             permissions: asked.or_else(|| packages::permissions(DEFAULT)).unwrap_or_default(),
             by: call.user()?.id,
         };
+        let assigned = Entry::of(&call, Action::AgentAssigned).with("permissions", wanted.permissions);
+        let replaced = Entry::of(&call, Action::AgentReplaced);
         let State { pool, clock, neighbours, reporter } = &self.0;
         let (clock, names) = (clock.clone(), neighbours.assignable(wanted.user, wanted.organisation).await);
         let assign = move |db: &mut Db| -> Result<_> {
@@ -53,9 +56,13 @@ impl access::Agents for Agents {
             let agent = idempotency::answer(db, &once, clock.now(), |db| -> Result<_> {
                 // Asked before, looked at only now: what was done for this key, was done.
                 let names = names.as_ref().map_err(Problem::clone)?;
-                let (ended, row) = replace(db, wanted, clock.now())?;
-                touched = ended;
-                touched.push(row.id.0);
+                let now = clock.now();
+                let (ended, row) = replace(db, wanted, now)?;
+                for old in &ended {
+                    audit::record(db, &about(&replaced, old).with("replaced_by", row.id.0), now)?;
+                }
+                audit::record(db, &about(&assigned, &row), now)?;
+                touched = ended.iter().chain([&row]).map(|row| row.id.0).collect();
                 facts::enqueue(db, &touched)?;
                 Ok(message(&row, names))
             })?;
@@ -79,6 +86,7 @@ impl access::Agents for Agents {
 
     async fn revoke_agent(&self, call: Call<rpc::RevokeAgent>) -> Result<RevokeAgentResponse, Problem> {
         let (id, by) = (super::id("id", &call.request.id)?, call.user()?.id);
+        let entry = Entry::of(&call, Action::AgentRevoked);
         let State { pool, clock, neighbours, reporter } = &self.0;
         let now = clock.now();
         let revoke = move |db: &mut Db| -> Result<_> {
@@ -87,6 +95,7 @@ impl access::Agents for Agents {
                 return Ok(row);
             }
             facts::enqueue(db, &[id])?;
+            audit::record(db, &about(&entry, &row), now)?;
             Ok(assignments::revoke(db, id, by, now)?)
         };
         let row = pool.write(revoke).await?;
@@ -100,7 +109,8 @@ impl access::Agents for Agents {
         let key = call.request.key();
         packages::check_grantable("key", key)?;
         let with = move |set: PermissionSet| set.union([key].into_iter().collect());
-        self.change(&call.request.id, with).await
+        let entry = Entry::of(&call, Action::PermissionGranted).with("permission", key);
+        self.change(&call.request.id, entry, with).await
     }
 
     async fn revoke_permission(&self, call: Call<rpc::RevokePermission>) -> Result<Agent, Problem> {
@@ -109,14 +119,16 @@ impl access::Agents for Agents {
             set.remove(key);
             set
         };
-        self.change(&call.request.id, without).await
+        let entry = Entry::of(&call, Action::PermissionRevoked).with("permission", key);
+        self.change(&call.request.id, entry, without).await
     }
 
     async fn set_package(&self, call: Call<rpc::SetPackage>) -> Result<Agent, Problem> {
         let list: Vec<_> = call.request.permissions().collect();
         let asked = packages::asked(call.request.package(), &list)?;
         let set = asked.ok_or_else(|| Problem::field("package", "is required, or permissions are"))?;
-        self.change(&call.request.id, move |_| set).await
+        let entry = Entry::of(&call, Action::AgentPackageSet).with("permissions", set);
+        self.change(&call.request.id, entry, move |_| set).await
     }
 }
 
@@ -130,13 +142,14 @@ struct Wanted {
 }
 
 impl Agents {
-    /// Changes the grants of an active assignment.
+    /// Changes the grants of an active assignment, and records it.
     async fn change(
         &self,
         id: &str,
+        entry: Entry,
         new: impl Fn(PermissionSet) -> PermissionSet + Send + 'static,
     ) -> Result<Agent, Problem> {
-        let id = super::id("id", id)?;
+        let (id, now) = (super::id("id", id)?, self.0.clock.now());
         let change = move |db: &mut Db| -> Result<_> {
             let row = assignments::lock(db, id)?.ok_or_else(Problem::not_found)?;
             if !row.is_active() {
@@ -147,6 +160,7 @@ impl Agents {
                 return Ok(row);
             }
             facts::enqueue(db, &[id])?;
+            audit::record(db, &about(&entry, &row), now)?;
             Ok(assignments::set_permissions(db, id, set)?)
         };
         let row = self.0.pool.write(change).await?;
@@ -178,7 +192,7 @@ impl Wanted {
 }
 
 /// Assigns, and revokes what is in the way. Answers what that was, and the new assignment.
-fn replace(db: &mut Db, wanted: Wanted, now: Timestamp) -> Result<(Vec<AssignmentId>, AssignmentRow)> {
+fn replace(db: &mut Db, wanted: Wanted, now: Timestamp) -> Result<(Vec<AssignmentRow>, AssignmentRow)> {
     for _ in 0..ATTEMPTS {
         let replaced = db.transaction(|db| -> Result<_> {
             let ended = assignments::revoke_active(db, wanted.user, wanted.organisation, wanted.by, now)?;
@@ -193,6 +207,11 @@ fn replace(db: &mut Db, wanted: Wanted, now: Timestamp) -> Result<(Vec<Assignmen
         }
     }
     Err(Problem::conflict("the user or the organisation is being assigned by somebody else at this moment").into())
+}
+
+/// What is recorded of an assignment.
+fn about(entry: &Entry, row: &AssignmentRow) -> Entry {
+    entry.clone().about(Subject::Assignment, row.id.0).within(row.organisation_id.0).with("user", row.user_id.0)
 }
 
 fn message(row: &AssignmentRow, names: &Names) -> Agent {

@@ -79,7 +79,7 @@ pub fn revoke_active(
     organisation: OrganisationId,
     by: UserId,
     now: Timestamp,
-) -> QueryResult<Vec<AssignmentId>> {
+) -> QueryResult<Vec<AssignmentRow>> {
     let active = assignments::table
         .filter(assignments::revoked_at.is_null())
         .filter(assignments::user_id.eq(Sql(user)).or(assignments::organisation_id.eq(Sql(organisation))));
@@ -89,7 +89,7 @@ pub fn revoke_active(
             assignments::revoked_by.eq(Some(Sql(by))),
             assignments::version.eq(assignments::version + 1),
         ))
-        .returning(assignments::id)
+        .returning(AssignmentRow::as_returning())
         .get_results(c))
 }
 

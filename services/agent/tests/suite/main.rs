@@ -8,6 +8,7 @@ mod granting;
 mod guard;
 mod listing;
 mod neighbours;
+mod recording;
 mod reporting;
 mod serve;
 mod world;

@@ -18,7 +18,7 @@ use runtime::{BoxError, Clients, Context, Listener, LocalSlots, Program, Setting
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
-use testkit::{Database, FixedClock, TestKey};
+use testkit::{AuditLog, Database, FixedClock, TestKey};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here should take, however busy the machine.
@@ -29,6 +29,8 @@ pub struct World {
     pub clock: FixedClock,
     pub agent: Client,
     pub neighbours: Neighbours,
+    /// What agent recorded for the audit log.
+    pub audit_log: AuditLog,
     pub superadmin: UserId,
     /// Of agent itself.
     pub context: Context,
@@ -69,7 +71,9 @@ impl World {
         let auth = Services::new(context("auth").guard()).keys(TestKey::default()).users(neighbours.clone());
         slots.auth.fill(Arc::new(auth));
         let tenancy = Services::new(context("tenancy").guard());
-        let tenancy = tenancy.organisations(neighbours.clone()).authority(neighbours.clone());
+        let audit_log = AuditLog::default();
+        let tenancy =
+            tenancy.organisations(neighbours.clone()).authority(neighbours.clone()).audit_log(audit_log.clone());
         slots.tenancy.fill(Arc::new(tenancy));
 
         let (shutdown, context) = (Shutdown::new(), context("agent"));
@@ -79,6 +83,7 @@ impl World {
             database,
             clock,
             neighbours,
+            audit_log,
             superadmin: UserId::new(),
             context,
             settings,
