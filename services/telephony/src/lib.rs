@@ -5,7 +5,8 @@
 //! and to decide who may do what, which the guard does.
 //!
 //! To add an RPC: write it in `proto/callfairy/telephony/v1`, implement the new method of the trait in `api/<noun>.rs`,
-//! its query in `store/<noun>.rs` with the caller's `OrgScope` in the WHERE clause. To add a job: a message in
+//! its query in `store/<noun>.rs` with the caller's `OrgScope` in the WHERE clause, and an entry of the crate `audit` if
+//! somebody must be able to find out later who did it. To add a job: a message in
 //! `proto/callfairy/jobs/v1`, a function in `pipeline::jobs`, a line in `sweep` that rings again for what was lost.
 
 mod api;
@@ -95,14 +96,20 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let (pool, queue) = (state.pool.clone(), state.queue.clone());
     tasks.spawn("telephony's outbox", {
         let (stop, queue) = (shutdown.token(), queue.clone());
+        let trail = audit::Trail::new(state.context.clients.tenancy.clone(), state.context.identity.clone());
         async move {
-            db::outbox::relay(pool, stop, move |rows| background::relay::publish(queue.clone(), rows)).await;
+            let publish = |rows| background::relay::publish(queue.clone(), rows);
+            db::outbox::relay(pool, stop, |rows| trail.publish_beside(rows, publish)).await;
             Ok::<_, BoxError>(())
         }
     });
     tasks.spawn("telephony's queue", {
         let stop = shutdown.token();
         async move { queue.run(stop).await }
+    });
+    tasks.spawn("telephony's refusals", {
+        let (pool, refusals) = (state.pool.clone(), state.context.refusals.clone());
+        audit::refusals(pool, refusals, shutdown.token())
     });
     tasks.spawn("telephony's sweep", background::sweep::run(state.clone(), shutdown.clone()));
     tasks.spawn("telephony's purge", {

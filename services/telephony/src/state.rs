@@ -1,6 +1,7 @@
 //! What handlers and background tasks work with.
 
 use crate::domain::webhook_token::WebhookTokens;
+use crate::error::Result;
 use access::{OrgScope, SystemScope};
 use callfairy_core::{Secret, Timestamp};
 use queue::Queue;
@@ -45,6 +46,12 @@ impl State {
     /// The tables as one organisation's; `pool` itself shows no organisation's rows.
     pub fn of(&self, scope: &OrgScope) -> db::Pool {
         self.pool.of(scope.organisation_id())
+    }
+
+    /// Records what is no change, such as reading what only some may read: before it is shown.
+    pub async fn record(&self, scope: &OrgScope, entry: audit::Entry) -> Result<()> {
+        let (entry, now) = (entry.within(scope.organisation_id()), self.now());
+        self.of(scope).write(move |db| Ok(audit::record(db, &entry, now)?)).await
     }
 
     /// The tables of all organisations.

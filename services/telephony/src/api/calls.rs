@@ -12,7 +12,8 @@ use crate::store::call_events::{self, CallEventRow, Cause};
 use crate::store::calls::{self, CallRow, Filter, NewCall};
 use crate::store::stream::{self, Subject};
 use crate::store::{assistants, contacts};
-use access::{Call, OrgScope, Replies};
+use access::{Call, OrgScope, Replies, Scoped};
+use audit::{Action, Entry};
 use callfairy_core::{Id, Page, Problem, Timestamp};
 use db::{Db, idempotency, outbox};
 use futures_util::StreamExt;
@@ -63,12 +64,19 @@ impl access::Calls for Calls {
             to: time(request.to, "to")?,
         };
         let page = Page::parse(request.page_size, &request.page_token)?;
-        list(&self.0, *call.scope(), filter, page, call.can(Permission::ViewCallRecordings)).await
+        list(&self.0, *call.scope(), filter, page, disclosure(&call)).await
     }
 
     async fn get_call(&self, call: Call<rpc::GetCall>) -> std::result::Result<api::Call, Problem> {
         let (scope, id) = (*call.scope(), call.request.id.id("id")?);
-        Ok(to_api(self.find(scope, id).await?, call.can(Permission::ViewCallRecordings)))
+        let row = self.find(scope, id).await?;
+        let disclosure = disclosure(&call);
+        if let Some(entry) = &disclosure
+            && row.transcript.is_some()
+        {
+            self.0.record(&scope, entry.clone().about(audit::Subject::Call, id)).await?;
+        }
+        Ok(to_api(row, disclosure.is_some()))
     }
 
     async fn list_call_events(
@@ -91,6 +99,8 @@ impl access::Calls for Calls {
         let (scope, id) = (*call.scope(), call.request.id.id("id")?);
         let row = self.find(scope, id).await?;
         let turns = row.turns.ok_or_else(Problem::not_found)?.0;
+        let entry = Entry::of(&call, Action::TranscriptRead).about(audit::Subject::Call, id);
+        self.0.record(&scope, entry).await?;
         let turns = turns.into_iter().map(|turn| api::TranscriptTurn {
             speaker: turn.speaker,
             text: turn.text,
@@ -110,6 +120,8 @@ impl access::Calls for Calls {
         }
         let key = recording::key(scope.organisation_id(), id);
         let object = self.0.storage.get(&key).await.map_err(Error::from)?;
+        let entry = Entry::of(&call, Action::RecordingRead).about(audit::Subject::Call, id);
+        self.0.record(&scope, entry).await?;
         let content_type = row.recording_type.unwrap_or_else(|| "application/octet-stream".into());
         let extension = if content_type.contains("wav") { "wav" } else { "mp3" };
         let first =
@@ -129,22 +141,32 @@ impl Calls {
     }
 }
 
-/// A page of calls, for all lists of calls.
+/// What is recorded of showing somebody what was said; `None` for those who do not see it.
+pub fn disclosure<R: Scoped>(call: &Call<R>) -> Option<Entry> {
+    call.can(Permission::ViewCallRecordings).then(|| Entry::of(call, Action::TranscriptRead))
+}
+
+/// A page of calls, for all lists of calls; with what was said where that can be recorded.
 pub async fn list(
     state: &State,
     scope: OrgScope,
     filter: Filter,
     page: Page<CallId>,
-    with_transcripts: bool,
+    disclosure: Option<Entry>,
 ) -> std::result::Result<api::ListCallsResponse, Problem> {
     let of = page.clone();
     let read = move |db: &mut Db| -> Result<_> { Ok(calls::page(db, &scope, &filter, &of)?) };
     let mut rows = state.of(&scope).read(read).await?;
     let next_page_token = page.cut(&mut rows, |row| row.id.0);
-    Ok(api::ListCallsResponse {
-        calls: rows.into_iter().map(|r| to_api(r, with_transcripts)).collect(),
-        next_page_token,
-    })
+    let disclosed: Vec<CallId> = rows.iter().filter(|row| row.transcript.is_some()).map(|row| row.id.0).collect();
+    if let Some(entry) = &disclosure
+        && !disclosed.is_empty()
+    {
+        let count = u64::try_from(disclosed.len()).unwrap_or(u64::MAX);
+        state.record(&scope, entry.clone().with("count", count).with("calls", disclosed)).await?;
+    }
+    let is_disclosed = disclosure.is_some();
+    Ok(api::ListCallsResponse { calls: rows.into_iter().map(|r| to_api(r, is_disclosed)).collect(), next_page_token })
 }
 
 /// A request for a call, as far as it can be checked without the database.

@@ -12,9 +12,9 @@ use crate::store::calls::Filter;
 use crate::store::campaigns::{self, CampaignRow};
 use crate::store::stream::{self, Subject};
 use access::{Call, OrgScope};
+use audit::{Action, Entry};
 use callfairy_core::{Id, Page, Problem, Timestamp};
 use db::{Db, Json, Sql, idempotency};
-use proto::Permission;
 use proto::rpc::campaigns as rpc;
 use proto::telephony as api;
 
@@ -99,8 +99,8 @@ impl access::Campaigns for Campaigns {
     }
 
     async fn start_campaign(&self, call: Call<rpc::StartCampaign>) -> std::result::Result<api::Campaign, Problem> {
-        let id = call.request.id.id("id")?;
-        self.change(*call.scope(), id, |row, now| match row.status {
+        let (id, entry) = (call.request.id.id("id")?, Entry::of(&call, Action::CampaignStarted));
+        self.change(*call.scope(), id, Some(entry), |row, now| match row.status {
             CampaignStatus::Draft => {
                 row.status = CampaignStatus::Running;
                 row.started_at = Some(Sql(now));
@@ -113,7 +113,7 @@ impl access::Campaigns for Campaigns {
 
     async fn pause_campaign(&self, call: Call<rpc::PauseCampaign>) -> std::result::Result<api::Campaign, Problem> {
         let id = call.request.id.id("id")?;
-        self.change(*call.scope(), id, |row, _| match row.status {
+        self.change(*call.scope(), id, None, |row, _| match row.status {
             CampaignStatus::Running | CampaignStatus::Paused => {
                 row.status = CampaignStatus::Paused;
                 Ok(())
@@ -125,7 +125,7 @@ impl access::Campaigns for Campaigns {
 
     async fn resume_campaign(&self, call: Call<rpc::ResumeCampaign>) -> std::result::Result<api::Campaign, Problem> {
         let id = call.request.id.id("id")?;
-        self.change(*call.scope(), id, |row, _| match row.status {
+        self.change(*call.scope(), id, None, |row, _| match row.status {
             CampaignStatus::Running | CampaignStatus::Paused => {
                 row.status = CampaignStatus::Running;
                 Ok(())
@@ -136,8 +136,8 @@ impl access::Campaigns for Campaigns {
     }
 
     async fn cancel_campaign(&self, call: Call<rpc::CancelCampaign>) -> std::result::Result<api::Campaign, Problem> {
-        let id = call.request.id.id("id")?;
-        self.change(*call.scope(), id, |row, _| {
+        let (id, entry) = (call.request.id.id("id")?, Entry::of(&call, Action::CampaignCancelled));
+        self.change(*call.scope(), id, Some(entry), |row, _| {
             if row.status == CampaignStatus::Completed {
                 return Err(Problem::conflict("the campaign is completed"));
             }
@@ -158,19 +158,21 @@ impl access::Campaigns for Campaigns {
         let status = CallStatus::from_api(call.request.status());
         let filter = Filter { campaign: Some(id), status, ..Filter::default() };
         let page = Page::parse(call.request.page_size, &call.request.page_token)?;
-        call_api::list(&self.0, scope, filter, page, call.can(Permission::ViewCallRecordings)).await
+        call_api::list(&self.0, scope, filter, page, call_api::disclosure(&call)).await
     }
 }
 
 impl Campaigns {
-    /// Changes a locked campaign's status.
+    /// Changes a locked campaign's status, and records that if there is an entry for it.
     async fn change(
         &self,
         scope: OrgScope,
         id: CampaignId,
+        entry: Option<Entry>,
         change: impl Fn(&mut CampaignRow, Timestamp) -> std::result::Result<(), Problem> + Send + 'static,
     ) -> std::result::Result<api::Campaign, Problem> {
         let now = self.0.now();
+        let entry = entry.map(|entry| entry.about(audit::Subject::Campaign, id).within(scope.organisation_id()));
         let write = move |db: &mut Db| -> Result<_> {
             let mut row = campaigns::lock(db, &scope, id)?.ok_or_else(|| Error::from(Problem::not_found()))?;
             let before = row.status;
@@ -179,6 +181,9 @@ impl Campaigns {
                 row.updated_at = Sql(now);
                 campaigns::save(db, &row)?;
                 stream::add(db, scope.organisation_id(), Subject::Campaign(id), now)?;
+                if let Some(entry) = &entry {
+                    audit::record(db, entry, now)?;
+                }
             }
             Ok(to_api(&row))
         };

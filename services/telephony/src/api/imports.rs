@@ -8,6 +8,7 @@ use crate::pipeline::import;
 use crate::state::State;
 use crate::store::imports::{self, ImportRow, SampleError};
 use access::{Call, Replies, StreamCall};
+use audit::{Action, Entry};
 use callfairy_core::{Page, Problem};
 use proto::rpc::imports as rpc;
 use proto::telephony as api;
@@ -48,6 +49,8 @@ impl access::Imports for Imports {
         let (scope, id) = (*call.scope(), call.request.id.id("id")?);
         let row = self.0.of(&scope).read(move |db| -> Result<_> { Ok(imports::find(db, &scope, id)?) }).await?;
         let row = row.ok_or_else(Problem::not_found)?;
+        let entry = Entry::of(&call, Action::ImportErrorsExported).about(audit::Subject::Import, id);
+        self.0.record(&scope, entry).await?;
         Ok(import_errors::download(self.0.of(&scope), scope, row))
     }
 

@@ -13,6 +13,7 @@ use crate::state::State;
 use crate::store::imports::{self, ImportRow};
 use crate::store::stream::{self, Subject};
 use access::{Replies, StreamCall};
+use audit::{Action, Entry};
 use bytes::Bytes;
 use callfairy_core::{ErrorCode, OnceKey, Problem};
 use db::{Json, Sql, idempotency, outbox};
@@ -45,6 +46,7 @@ pub async fn create(state: &State, call: StreamCall<rpc::CreateImport>) -> Resul
     // The same request: the same wishes, the same content, in whatever pieces it came.
     let hash = Sha256::new().chain_update(call.request.encode_to_vec()).chain_update(stored.sha256).finalize();
     let once = call.once_key_of(hash.into());
+    let entry = Entry::of(&call, Action::ImportStarted).about(audit::Subject::Import, id).within(organisation);
     let (request, now) = (call.request, Sql(state.now()));
     let row = ImportRow {
         id: Sql(id),
@@ -79,13 +81,13 @@ pub async fn create(state: &State, call: StreamCall<rpc::CreateImport>) -> Resul
         finished_at: None,
     };
     // In a task of its own: if the caller goes away now, the file is still either ordered or deleted.
-    tokio::spawn(order(state.clone(), once, row)).await.unwrap_or_else(|error| {
+    tokio::spawn(order(state.clone(), once, row, entry)).await.unwrap_or_else(|error| {
         tracing::error!(%error, "ordering an import panicked");
         Err(Problem::internal())
     })
 }
 
-async fn order(state: State, once: OnceKey, row: ImportRow) -> Result<api::Import, Problem> {
+async fn order(state: State, once: OnceKey, row: ImportRow, entry: Entry) -> Result<api::Import, Problem> {
     let (id, organisation, key, now) = (row.id.0, row.organisation_id.0, row.storage_key.clone(), row.created_at.0);
     let write = move |db: &mut db::Db| {
         idempotency::answer(db, &once, now, |db| -> crate::error::Result<_> {
@@ -93,6 +95,7 @@ async fn order(state: State, once: OnceKey, row: ImportRow) -> Result<api::Impor
             imports::insert(db, &row)?;
             outbox::add(db, jobs::import(id))?;
             stream::add(db, row.organisation_id.0, Subject::Import(id), now)?;
+            audit::record(db, &entry, now)?;
             Ok(to_api(row))
         })
     };

@@ -12,5 +12,6 @@ mod import_refusals;
 mod imports;
 mod live;
 mod pipeline;
+mod recording;
 mod tenants;
 mod world;
