@@ -51,6 +51,9 @@ pub enum Command {
     /// The keys that access tokens are signed with.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The queues.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -125,6 +128,20 @@ pub enum KeysCommand {
     /// A running auth signs with it half a minute later, and nobody is signed out: the key before it is published until its
     /// last token has expired. Needs auth's database and the master key, as auth itself does.
     Rotate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check that nothing in it was changed, removed or added, and print how long it is and the hash of its end.
+    ///
+    /// Whoever owns the database could write a whole new log, with hashes that fit. Keep the printed hash somewhere else,
+    /// and let a later run look for it with --expect: it must be in the log for ever. Exit code 1, with the first entry
+    /// that is not what was recorded, when something is wrong.
+    Verify {
+        /// A hash that was printed before.
+        #[arg(long, value_name = "HASH")]
+        expect: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

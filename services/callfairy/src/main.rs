@@ -10,7 +10,9 @@ mod demo;
 mod platform;
 
 use clap::Parser;
-use cli::{Cli, Command, ConfigCommand, DeadCommand, KeysCommand, QueueCommand, SuperadminCommand, UsersCommand};
+use cli::{
+    AuditCommand, Cli, Command, ConfigCommand, DeadCommand, KeysCommand, QueueCommand, SuperadminCommand, UsersCommand,
+};
 use runtime::{BoxError, Program, Settings, Shutdown};
 use std::process::ExitCode;
 
@@ -46,6 +48,11 @@ fn main() -> ExitCode {
         }
         Some(Command::Keys(KeysCommand::Rotate)) => {
             with_settings(Program::Platform, config, async |settings, _| commands::keys::rotate(&settings).await)
+        }
+        Some(Command::Audit(AuditCommand::Verify { expect })) => {
+            with_settings(Program::Platform, config, async |settings, _| {
+                commands::audit::verify(&settings, expect).await
+            })
         }
         Some(Command::Queue(QueueCommand::Dead(dead))) => {
             with_settings(Program::Platform, config, async |settings, _| match dead {

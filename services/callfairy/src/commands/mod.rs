@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)] // it is what they are for
 
 pub mod access_matrix;
+pub mod audit;
 pub mod config;
 pub mod dead;
 pub mod keys;
