@@ -6,6 +6,7 @@ mod api_keys;
 mod bad_input;
 mod first_campaign;
 mod isolation;
+mod freshness;
 mod live_events;
 mod readme;
 mod restarts;

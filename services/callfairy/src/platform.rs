@@ -56,7 +56,9 @@ pub async fn run(mut settings: Settings, up: oneshot::Sender<Started>, shutdown:
     let slots = LocalSlots::default();
     let queue = queue::open(settings.amqp_url.as_ref(), &settings.queue_prefix)?;
     let (internal, clock) = (settings.internal_keys()?, Arc::new(SystemClock));
-    let context = |name| Context::new(name, Clients::local(&slots), &internal, clock.clone());
+    // One for all: what one service hears of a change of access, all have heard of.
+    let clients = Clients::local(&slots);
+    let context = |name| Context::new(name, clients.clone(), &internal, clock.clone());
 
     let (announce, superadmin) = oneshot::channel();
     let auth = auth::Config::new(&settings, context("auth"), queue.clone())?.announcing(|first| {

@@ -10,10 +10,12 @@ mod checks;
 mod contacts;
 mod imports;
 mod load;
+mod people;
 mod postgres;
 mod reads;
 mod reference;
 mod report;
+mod revocations;
 // The stories' own, checked with them.
 #[allow(dead_code, clippy::pedantic, clippy::unwrap_used)]
 #[path = "../../stories/world.rs"]
@@ -23,7 +25,7 @@ use anyhow::{Context as _, Result};
 use report::Table;
 use std::time::Duration;
 
-const MEASUREMENTS: [&str; 4] = ["reads", "checks", "imports", "calls"];
+const MEASUREMENTS: [&str; 6] = ["reads", "checks", "people", "revocations", "imports", "calls"];
 /// How long one thing is measured for, in seconds.
 const SECONDS: &str = "BENCH_SECONDS";
 const DEFAULT_SECONDS: f64 = 5.0;
@@ -67,6 +69,8 @@ async fn measure(chosen: &[&str]) -> Result<()> {
         let table: Table = match name {
             "reads" => reads::measure(extent).await,
             "checks" => checks::measure(extent).await,
+            "people" => people::measure(extent).await,
+            "revocations" => revocations::measure(extent).await,
             "imports" => imports::measure(extent).await,
             _ => calls::measure(extent).await,
         }

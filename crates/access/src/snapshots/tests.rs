@@ -19,9 +19,13 @@ struct Truth {
     is_down: bool,
     /// The authority tells of no single change.
     is_forgetful: bool,
+    /// Of the changes it tells, the first is missing.
+    loses_one: bool,
     /// How long an answer takes on its way back.
     delay: Duration,
     asked: usize,
+    /// How often it told its changes.
+    looks: usize,
 }
 
 #[derive(Clone, Default)]
@@ -52,10 +56,13 @@ impl Authority {
     async fn answers<T>(&self, value: impl FnOnce(&mut Truth) -> T) -> Result<T, Problem> {
         let (answer, delay) = {
             let mut truth = self.truth();
+            if truth.is_down {
+                return Err(Problem::unavailable("tenancy"));
+            }
             (value(&mut truth), truth.delay)
         };
         sleep(delay).await;
-        if self.truth().is_down { Err(Problem::unavailable("tenancy")) } else { Ok(answer) }
+        Ok(answer)
     }
 }
 
@@ -98,9 +105,12 @@ impl SnapshotSource for Authority {
         let is_news = |(): &()| after != i64::try_from(self.truth().changes.len()).ok();
         let _ = timeout(wait, progress.wait_for(is_news)).await;
         self.answers(|truth| {
+            truth.looks += 1;
             let head = i64::try_from(truth.changes.len()).unwrap();
             let known = after.and_then(|after| usize::try_from(after).ok()).filter(|_| !truth.is_forgetful);
-            Changes { head, subjects: known.and_then(|known| truth.changes.get(known..)).map(<[Uuid]>::to_vec) }
+            let told = known.and_then(|known| truth.changes.get(known..)).map(<[Uuid]>::to_vec);
+            let told = told.map(|told| told.into_iter().skip(usize::from(truth.loses_one)).collect());
+            Changes { head, subjects: told }
         })
         .await
     }
@@ -202,6 +212,26 @@ async fn an_authority_out_of_reach_ends_the_lease() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_answer_does_not_lengthen_the_lease() {
+    let world = World::start();
+    let ada = world.user();
+    world.authority.truth().delay = Duration::from_millis(300);
+    milliseconds(2_000).await;
+    assert_eq!(world.ask(ada, 0).await, Ok(true));
+    let looks = world.authority.truth().looks;
+    while world.authority.truth().looks == looks {
+        milliseconds(1).await;
+    }
+    // It is on its way, and will be the last.
+    world.authority.set(ada.id, false);
+    world.authority.truth().is_down = true;
+    milliseconds(400).await;
+    assert_eq!(world.ask(ada, 0).await, Ok(true), "nobody can know");
+    milliseconds(600).await;
+    assert_eq!(world.ask(ada, 0).await, Err(Problem::unavailable("tenancy")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_a_change_overtook_is_not_kept() {
     let world = World::start();
     let ada = world.user();
@@ -265,6 +295,14 @@ async fn changes_that_are_missing_end_everything_that_is_kept() {
     milliseconds(10).await;
     assert_eq!(world.ask(ada, 0).await, Ok(false));
     // Nor are fewer taken for all.
+    {
+        let mut truth = world.authority.truth();
+        (truth.is_forgetful, truth.loses_one) = (false, true);
+    }
+    milliseconds(400).await;
+    world.authority.set(ada.id, true);
+    milliseconds(10).await;
+    assert_eq!(world.ask(ada, 0).await, Ok(true));
     assert!(!is_complete(3, 5, &[Uuid::nil()]) && is_complete(3, 4, &[Uuid::nil()]) && !is_complete(5, 3, &[]));
 }
 
