@@ -3,6 +3,7 @@
 
 mod access;
 mod api_keys;
+mod audit_log;
 mod bad_input;
 mod first_campaign;
 mod isolation;

@@ -206,6 +206,14 @@ impl Platform {
         self.database.as_ref()
     }
 
+    /// Runs a command of the operator's to its end, with the platform's settings: its exit code, and what it printed.
+    #[track_caller]
+    pub fn callfairy(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.process(&binaries(), "callfairy", arguments, Program::Callfairy, &[]).run_to_end();
+        let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (output.status.code(), printed.concat())
+    }
+
     /// SIGKILL: the process gets no chance to do anything.
     #[track_caller]
     pub fn kill9(&mut self, program: Program) {

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 /// How many lines of a log are shown when a test fails.
@@ -57,17 +57,29 @@ impl Process {
 
     fn spawn(&self) -> Result<Child> {
         let log = open_log(&self.log)?;
+        let mut command = self.command();
+        command.stdout(log.try_clone()?).stderr(log);
+        command.spawn().with_context(|| self.program.display().to_string())
+    }
+
+    fn command(&self) -> Command {
         let inherited = INHERITED.iter().filter_map(|&name| Some((name, std::env::var_os(name)?)));
-        Command::new(&self.program)
-            .args(&self.arguments)
-            .env_clear()
-            .envs(inherited)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| self.program.display().to_string())
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).env_clear().envs(inherited);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it to its end, beside itself if need be; what it printed is not in the log. Blocks.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[track_caller]
+    pub fn run_to_end(&self) -> Output {
+        match self.command().output() {
+            Ok(output) => output,
+            Err(error) => panic!("{} does not start: {error}", self.name()),
+        }
     }
 
     /// Its process id while it runs.
