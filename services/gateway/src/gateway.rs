@@ -1,5 +1,6 @@
 //! What all requests of a worker share.
 
+use crate::rates::Rates;
 use crate::{Config, Limits};
 use access::{Caller, Client, Guard};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
@@ -19,6 +20,7 @@ pub struct Gateway {
     pub shutdown: Shutdown,
     pub is_behind_tls: bool,
     pub trusted_proxies: Arc<[IpNet]>,
+    pub rates: Arc<Rates>,
     runtime: Handle,
     guard: Guard,
 }
@@ -32,6 +34,7 @@ impl Gateway {
             runtime,
             is_behind_tls: config.public_url.starts_with("https:"),
             trusted_proxies: config.trusted_proxies.as_slice().into(),
+            rates: Arc::new(Rates::new(config.limits.requests_of_caller, config.limits.requests_of_address)),
             guard: config.context.guard(),
         }
     }
@@ -70,10 +73,15 @@ impl Gateway {
         }
         let token =
             bearer(headers).ok_or_else(|| Problem::unauthenticated("sign in, and send the access token along"))?;
-        match self.guard.caller(token).await? {
-            Caller::User(_) | Caller::ApiKey(_) => Ok(Some(Secret::new(token))),
-            Caller::Anonymous | Caller::Service(_) => Err(Problem::unauthenticated("this is for people who signed in")),
-        }
+        let caller = match self.guard.caller(token).await? {
+            Caller::User(user) => user.id.uuid(),
+            Caller::ApiKey(key) => key.id,
+            Caller::Anonymous | Caller::Service(_) => {
+                return Err(Problem::unauthenticated("this is for people who signed in"));
+            }
+        };
+        self.rates.count_caller(caller)?;
+        Ok(Some(Secret::new(token)))
     }
 }
 

@@ -23,6 +23,7 @@ use runtime::telemetry;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::net::IpAddr;
 
 /// Headers that go along with a raw body.
 const MAX_RAW_HEADERS: usize = 50;
@@ -54,9 +55,14 @@ async fn answer(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    // Before anything else is looked at.
+    // Before anything else is looked at. Providers send from few addresses, for everybody.
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let address = client_address(peer, request.headers(), &gateway.trusted_proxies);
+    if let (Some(address), true) = (address, endpoint.route.body != Body::Raw) {
+        gateway.rates.count_address(address)?;
+    }
     let token = gateway.authenticate(endpoint.access, request.headers()).await?;
-    let meta = meta(gateway, request, token)?;
+    let meta = meta(request, token, address)?;
     let client = gateway.client(endpoint.service);
     let route = endpoint.route;
 
@@ -113,7 +119,7 @@ async fn answer(
 }
 
 /// What goes along to the service: made here, so that no header from outside gets in that is not named.
-fn meta(gateway: &Gateway, request: &HttpRequest, token: Option<Secret>) -> Result<Meta, Problem> {
+fn meta(request: &HttpRequest, token: Option<Secret>, address: Option<IpAddr>) -> Result<Meta, Problem> {
     let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
     let idempotency_key = match (keys.next(), keys.next()) {
         (None, _) => None,
@@ -128,10 +134,7 @@ fn meta(gateway: &Gateway, request: &HttpRequest, token: Option<Secret>) -> Resu
         idempotency_key,
         request_id: Some(RequestId::get(request)),
         trace: telemetry::headers(),
-        origin: Origin::new(
-            request.headers().get(USER_AGENT).map(HeaderValue::as_bytes),
-            client_address(request.peer_addr().map(|peer| peer.ip()), request.headers(), &gateway.trusted_proxies),
-        ),
+        origin: Origin::new(request.headers().get(USER_AGENT).map(HeaderValue::as_bytes), address),
         ..Meta::default()
     })
 }

@@ -10,7 +10,8 @@
 //! `proto::Answer`; the compiler then leads to [`handle`].
 //!
 //! Limits beside those in [`Limits`]: a request's head has at most 128 KiB and 96 headers, and must come within 5 s;
-//! a body or the next piece of an upload within 30 s; JSON is at most 128 levels deep.
+//! a body or the next piece of an upload within 30 s; JSON is at most 128 levels deep. How many requests one caller and one
+//! address may send is counted in each process apart: see [`rates`].
 
 mod body;
 mod browser;
@@ -25,6 +26,7 @@ mod handle;
 mod health;
 mod input;
 mod problem;
+mod rates;
 mod routes;
 mod rpc;
 mod upload;
@@ -68,11 +70,20 @@ pub struct Limits {
     pub upload: u64,
     /// Silence on an event stream before a comment shows that it lives.
     pub keep_alive: Duration,
+    /// Requests in a second of one user or API key, and of one address; ten times as many at once; 0: as many as come.
+    pub requests_of_caller: u32,
+    pub requests_of_address: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 1024 * 1024, upload: 1024 * 1024 * 1024, keep_alive: Duration::from_secs(15) }
+        Self {
+            body: 1024 * 1024,
+            upload: 1024 * 1024 * 1024,
+            keep_alive: Duration::from_secs(15),
+            requests_of_caller: 0,
+            requests_of_address: 0,
+        }
     }
 }
 
@@ -83,7 +94,11 @@ impl Config {
             public_url: settings.http.public_url.as_str().trim_end_matches('/').to_owned(),
             cors_origins: settings.http.cors_origins.clone(),
             trusted_proxies: settings.http.trusted_proxies.clone(),
-            limits: Limits::default(),
+            limits: Limits {
+                requests_of_caller: settings.http.requests_of_caller,
+                requests_of_address: settings.http.requests_of_address,
+                ..Limits::default()
+            },
         }
     }
 }
@@ -103,6 +118,7 @@ pub async fn serve(config: Config, listener: TcpListener, shutdown: Shutdown) ->
     tokio::select! {
         served = server(config, gateway.clone(), listener, shutdown)? => Ok(served?),
         never = gateway.follow_changes() => match never {},
+        never = gateway.rates.sweep() => match never {},
     }
 }
 

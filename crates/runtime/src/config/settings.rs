@@ -55,6 +55,10 @@ pub struct Http {
     pub cors_origins: Vec<String>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Requests in a second of one user or API key, by one process of the gateway; 0: as many as come.
+    pub requests_of_caller: u32,
+    /// Of one address, likewise.
+    pub requests_of_address: u32,
 }
 
 /// The platform's account at the voice provider.
@@ -248,6 +252,9 @@ impl Settings {
                 public_url,
                 cors_origins: values.optional("CALLFAIRY_CORS_ORIGINS", parse::origins)?.unwrap_or_default(),
                 trusted_proxies: values.optional("CALLFAIRY_TRUSTED_PROXIES", parse::networks)?.unwrap_or_default(),
+                requests_of_caller: values.get("CALLFAIRY_CALLER_REQUESTS_PER_SECOND", parse::number(0..=1_000_000))?,
+                requests_of_address: values
+                    .get("CALLFAIRY_ADDRESS_REQUESTS_PER_SECOND", parse::number(0..=1_000_000))?,
             },
             ops_addr: values.optional("CALLFAIRY_OPS_ADDR", parse::address)?,
             database_pool_size: values.get("CALLFAIRY_DATABASE_POOL_SIZE", parse::number(1..=1_000))?,

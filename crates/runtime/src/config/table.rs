@@ -74,6 +74,18 @@ pub const SETTINGS: &[Setting] = &[
         "networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8, by commas; without it: none",
     ),
     open(
+        "CALLFAIRY_CALLER_REQUESTS_PER_SECOND",
+        "200",
+        &[Gateway],
+        "requests of one user or API key that one gateway answers, ten times as many at once; 0: as many as come",
+    ),
+    open(
+        "CALLFAIRY_ADDRESS_REQUESTS_PER_SECOND",
+        "1000",
+        &[Gateway],
+        "requests of one address, likewise; webhooks of providers do not count",
+    ),
+    open(
         "CALLFAIRY_OPS_ADDR",
         "",
         BEHIND_THE_GATEWAY,

@@ -162,6 +162,9 @@ impl Shared<'_> {
         set("CALLFAIRY_PUBLIC_URL", &format!("http://{}", self.addresses.http()));
         set("CALLFAIRY_SIMULATOR_ADDR", &self.addresses.simulator());
         set("CALLFAIRY_SIMULATOR_SPEED", SIMULATOR_SPEED);
+        // Everything comes from one address, as fast as it can.
+        set("CALLFAIRY_CALLER_REQUESTS_PER_SECOND", "0");
+        set("CALLFAIRY_ADDRESS_REQUESTS_PER_SECOND", "0");
         set("CALLFAIRY_SUPERADMIN_EMAIL", SUPERADMIN_EMAIL);
         set("CALLFAIRY_SUPERADMIN_PASSWORD", SUPERADMIN_PASSWORD);
         set("BLAND_WEBHOOK_SECRET", BLAND_WEBHOOK_SECRET);

@@ -11,6 +11,7 @@ mod fakes;
 mod files;
 mod health;
 mod problems;
+mod rates;
 mod strictness;
 mod tokens;
 mod traces;

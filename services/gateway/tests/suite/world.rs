@@ -50,6 +50,11 @@ pub struct Setup {
 }
 
 impl World {
+    /// Another one like Ada.
+    pub fn someone(&self) -> Client {
+        someone(&self.nobody, &self.clock)
+    }
+
     pub async fn start(over_tcp: bool) -> Self {
         Self::start_with(Setup { over_tcp, ..Setup::default() }).await
     }
@@ -99,8 +104,7 @@ impl World {
         let config = Config { limits: setup.limits, ..Config::new(&settings, context.clone()) };
         let served = tokio::spawn(gateway::serve(config, listener, shutdown.clone()));
         let nobody = Client::new(format!("http://{address}"));
-        let token = TestKey::default().sign(ACCESS_TOKEN_TYPE, &testkit::claims(UserId::new(), clock.now()));
-        let ada = nobody.with_token(token);
+        let ada = someone(&nobody, &clock);
         let world = Self { address, nobody, ada, clock, seen, context, shutdown, served, services };
         if setup.absent.is_empty() {
             testkit::eventually("all is ready", DEADLINE, async || {
@@ -129,6 +133,11 @@ impl World {
             service.await.unwrap().unwrap();
         }
     }
+}
+
+/// A client of somebody new.
+fn someone(nobody: &Client, clock: &FixedClock) -> Client {
+    nobody.with_token(TestKey::default().sign(ACCESS_TOKEN_TYPE, &testkit::claims(UserId::new(), clock.now())))
 }
 
 /// Everybody who has signed in is an agent of [`ORGANISATION`].
