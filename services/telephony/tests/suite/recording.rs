@@ -1,7 +1,7 @@
 //! What telephony records of its work.
 
 use crate::files::{Uploader, Worker};
-use crate::pipeline::Desk;
+use crate::pipeline::{Desk, number};
 use crate::world::{DEADLINE, World, code, only};
 use access::{Meta, Origin, PermissionSet, REFUSALS_WINDOW};
 use callfairy_core::ErrorCode;
@@ -25,9 +25,18 @@ testkit::on_both!(
 
 /// The only one of an action, by this user in this organisation.
 async fn only_one(desk: &Desk<'_>, action: &str) -> NewAuditEntry {
+    all_is_recorded(desk.world).await;
     let [entry] = desk.world.audit_log.eventually(action, 1, DEADLINE).await.try_into().unwrap();
     check(desk, &entry);
     entry
+}
+
+/// Nothing more is on its way.
+async fn all_is_recorded(world: &World) {
+    testkit::eventually("all was recorded", DEADLINE, async || {
+        (number(world, "SELECT count(*) FROM outbox WHERE topic = 'audit'").await == 0).then_some(())
+    })
+    .await;
 }
 
 fn check(desk: &Desk<'_>, entry: &NewAuditEntry) {
@@ -131,6 +140,7 @@ async fn who_reads_what_was_said_is_recorded(world: &World) {
     assert_eq!(world.call::<GetTranscript>(desk.user, request).await.unwrap().turns.len(), 1);
     assert!(world.call::<GetCall>(desk.user, get).await.unwrap().transcript.is_some());
     assert!(world.call::<ListCalls>(desk.user, list).await.unwrap().calls[0].transcript.is_some());
+    all_is_recorded(world).await;
     let entries = world.audit_log.eventually("transcript_read", 3, DEADLINE).await;
     entries.iter().for_each(|entry| check(&desk, entry));
     let (of_one, of_list): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| !entry.subject_id.is_empty());
@@ -148,6 +158,8 @@ async fn refusals_are_recorded(world: &World) {
     }
     world.clock.advance(REFUSALS_WINDOW);
     let [entry] = world.audit_log.eventually("access_refused", 1, DEADLINE).await.try_into().unwrap();
+    all_is_recorded(world).await;
+    assert_eq!(world.audit_log.entries().len(), 1);
     assert_eq!((entry.actor_id, entry.organisation_id), (eve.to_string(), organisation.to_string()));
     assert_eq!((entry.details["rpc"].as_str(), entry.details["count"].as_str()), (ListContacts::GRPC_PATH, "3"));
     assert_eq!(entry.details["permission"], "view_contacts");
