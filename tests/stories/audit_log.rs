@@ -21,16 +21,13 @@ async fn entry(world: &World, query: &str) -> Value {
 fn tamper(world: &World, sql: &str) {
     use diesel::connection::SimpleConnection as _;
     use diesel::{Connection as _, PgConnection, SqliteConnection};
-    let done = match world.platform.database().map(Database::url) {
-        Some(url) => {
-            let sql = format!("SET search_path TO tenancy; SET session_replication_role TO replica; {sql}");
-            PgConnection::establish(url).unwrap().batch_execute(&sql)
-        }
-        None => {
-            let file = world.platform.data_dir().join("tenancy.db").display().to_string();
-            let drop = "PRAGMA busy_timeout = 30000; DROP TRIGGER IF EXISTS audit_log_update;";
-            SqliteConnection::establish(&file).unwrap().batch_execute(&format!("{drop} {sql}"))
-        }
+    let done = if let Some(url) = world.platform.database().map(Database::url) {
+        let sql = format!("SET search_path TO tenancy; SET session_replication_role TO replica; {sql}");
+        PgConnection::establish(url).unwrap().batch_execute(&sql)
+    } else {
+        let file = world.platform.data_dir().join("tenancy.db").display().to_string();
+        let drop = "PRAGMA busy_timeout = 30000; DROP TRIGGER IF EXISTS audit_log_update;";
+        SqliteConnection::establish(&file).unwrap().batch_execute(&format!("{drop} {sql}"))
     };
     done.unwrap();
 }

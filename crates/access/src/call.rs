@@ -1,7 +1,7 @@
 //! A request whose access rule has passed.
 
 use crate::{Caller, OrgScope, Origin, Snapshot, User};
-use callfairy_core::{ErrorCode, OnceKey, Problem};
+use callfairy_core::{ErrorCode, OnceKey, OrganisationId, Problem};
 use futures_util::Stream;
 use prost::Message;
 use proto::{Permission, Rpc};
@@ -45,6 +45,11 @@ pub(crate) struct Passed {
 impl<R: Rpc> Call<R> {
     pub(crate) fn new(request: R::Request, passed: Passed) -> Self {
         Self { request, passed }
+    }
+
+    /// Who calls, and in which organisation, for what is told after the call is gone.
+    pub(crate) fn who(&self) -> (Caller, Option<OrganisationId>) {
+        (self.passed.caller.clone(), self.passed.scope.map(|scope| scope.organisation_id()))
     }
 
     pub fn caller(&self) -> &Caller {

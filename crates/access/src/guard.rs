@@ -111,6 +111,20 @@ impl Guard {
         }
     }
 
+    /// What handlers refuse by rules that the contract cannot say. What they do not find is no refusal.
+    pub(crate) fn note_of_handler<R: Rpc>(
+        &self,
+        (caller, organisation): &(Caller, Option<OrganisationId>),
+        meta: &Meta,
+        problem: &Problem,
+    ) {
+        if let Some(refusals) = &self.refusals
+            && problem.code != ErrorCode::NotFound
+        {
+            refusals.note(caller, meta, R::GRPC_PATH, *organisation, problem);
+        }
+    }
+
     async fn decide<R: Rpc>(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! What the guard refused, for the audit log: counted, so that nobody fills it by asking again and again.
+//! What was refused to whom, for the audit log: counted, so that nobody fills it by asking again and again.
 
 use crate::{ApiKey, Caller, Meta, PermissionSet, User};
 use callfairy_core::{Clock, ErrorCode, OrganisationId, Problem, Timestamp};
@@ -75,7 +75,11 @@ impl Refusals {
         organisation: Option<OrganisationId>,
         problem: &Problem,
     ) {
-        if !matches!(problem.code, ErrorCode::PermissionDenied | ErrorCode::NotFound) {
+        let is_refusal = matches!(
+            problem.code,
+            ErrorCode::PermissionDenied | ErrorCode::PermissionNotGrantable | ErrorCode::NotFound
+        );
+        if !is_refusal {
             return;
         }
         let (now, key) = (self.0.clock.now(), problem.permission.as_deref());

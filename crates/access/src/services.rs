@@ -86,7 +86,8 @@ impl Services {
             let (guard, handler) = (guard.clone(), handler.clone());
             Box::pin(in_time(meta.time_left(), async move {
                 let call = guard.admit::<R>(caller, &meta, request).await?;
-                handler(call).await
+                let who = call.who();
+                handler(call).await.inspect_err(|problem| guard.note_of_handler::<R>(&who, &meta, problem))
             }))
         }));
         self.add::<R>(crate::wire::unary::<R>(run.clone()), Box::new(run))
@@ -101,7 +102,8 @@ impl Services {
             let (guard, handler) = (guard.clone(), handler.clone());
             Box::pin(in_time(meta.time_left(), async move {
                 let call = guard.admit::<R>(caller, &meta, request).await?;
-                handler(call).await
+                let who = call.who();
+                handler(call).await.inspect_err(|problem| guard.note_of_handler::<R>(&who, &meta, problem))
             }))
         }));
         self.add::<R>(crate::wire::server_streaming::<R>(run.clone()), Box::new(run))
@@ -121,7 +123,9 @@ impl Services {
                 let first = in_time(meta.time_left(), async { requests.next().await.transpose() }).await?;
                 let first = first.ok_or_else(|| Problem::new(ErrorCode::InvalidArgument, "nothing was sent"))?;
                 let call = guard.admit::<R>(caller, &meta, first).await?;
-                handler(StreamCall { call, rest: requests }).await
+                let who = call.who();
+                let answer = handler(StreamCall { call, rest: requests }).await;
+                answer.inspect_err(|problem| guard.note_of_handler::<R>(&who, &meta, problem))
             })
         }));
         self.add::<R>(crate::wire::client_streaming::<R>(run.clone()), Box::new(run))

@@ -51,7 +51,7 @@ words!(
         EmailDomainAllowed = "email_domain_allowed",
         EmailDomainRemoved = "email_domain_removed",
         // Access.
-        /// The guard let a request not through. Requests alike within seconds are one entry, with their count.
+        /// Somebody may not do what they asked for. Requests alike within seconds are one entry, with their count.
         AccessRefused = "access_refused",
         PermissionGranted = "permission_granted",
         PermissionRevoked = "permission_revoked",

@@ -29,7 +29,7 @@
 //! ```
 //!
 //! A service publishes its outbox's rows of the [`TOPIC`] with its [`Trail`], and runs [`refusals`] beside its RPCs, so
-//! that what its guard refuses is recorded too.
+//! that what its guard and its handlers refuse is recorded too.
 //!
 //! To add an action or a kind of subject: a variant in `action.rs`.
 

@@ -1,4 +1,4 @@
-//! What a service's guard refused, recorded.
+//! What a service refused, recorded.
 
 use crate::{Action, Actor, Entry, record};
 use access::{Refusal, Refusals};
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// How often to look whether what was gathered is due.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Records what the service's guards refuse, window by window, until `stop`; then what is left. Of refusals in a process
+/// Records what the service refuses, window by window, until `stop`; then what is left. Of refusals in a process
 /// that dies, those of the last window are lost: they changed nothing.
 pub async fn refusals(pool: Pool, refusals: Refusals, stop: CancellationToken) -> Result<(), Infallible> {
     let mut every = tokio::time::interval(LOOK);

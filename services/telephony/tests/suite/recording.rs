@@ -142,7 +142,9 @@ async fn who_reads_what_was_said_is_recorded(world: &World) {
     assert!(world.call::<ListCalls>(desk.user, list).await.unwrap().calls[0].transcript.is_some());
     all_is_recorded(world).await;
     let entries = world.audit_log.eventually("transcript_read", 3, DEADLINE).await;
-    entries.iter().for_each(|entry| check(&desk, entry));
+    for entry in &entries {
+        check(&desk, entry);
+    }
     let (of_one, of_list): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| !entry.subject_id.is_empty());
     assert_eq!(of_one.iter().map(|entry| subject(entry)).collect::<Vec<_>>(), [("call", id.as_str()); 2]);
     let [of_list] = of_list.as_slice() else { panic!("{of_list:?}") };

@@ -142,11 +142,7 @@ mod tests {
         // By another program: SHA-256 over length and bytes of each part.
         let mut head = Head::START;
         let link = head.append(content());
-        assert_eq!(hex(&link.hash), "8e5c4899bd8dd9e2e423aa888632fb0fe743f558e76ef2ca411483d1bf4d00b5");
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        assert_eq!(hex::encode(&link.hash), "8e5c4899bd8dd9e2e423aa888632fb0fe743f558e76ef2ca411483d1bf4d00b5");
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn pool(world: &World) -> Pool {
 async fn an_entry_that_comes_again_is_there_once(world: &World) {
     let (one, other) = (entry(world), entry(world));
     append(world, &[one.clone(), other.clone(), one.clone()]).await;
-    append(world, &[one.clone()]).await;
+    append(world, std::slice::from_ref(&one)).await;
     let third = entry(world);
     append(world, &[other.clone(), third.clone()]).await;
     let entries = world.audited("sign_in").await;
@@ -141,7 +141,7 @@ async fn is_listed_by_actor_action_organisation_and_time(world: &World) {
     append(world, &[one.clone(), other.clone()]).await;
     let middle = world.clock.advance(Duration::from_secs(10));
     let late = NewAuditEntry { organisation_id: organisation.clone(), ..entry(world) };
-    append(world, &[late.clone()]).await;
+    append(world, std::slice::from_ref(&late)).await;
     let empty = ListAuditLogsRequest::default;
     for (request, expected) in [
         (ListAuditLogsRequest { actor: one.actor_id.to_uppercase(), ..empty() }, vec![&other.id, &one.id]),

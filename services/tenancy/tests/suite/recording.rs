@@ -3,7 +3,7 @@
 use crate::world::{DEADLINE, World, account, code, nobody};
 use access::{Client, Meta, Origin};
 use callfairy_core::{Clock, ErrorCode, Secret, UserId};
-use proto::Permission::{ManageOrganisation, ViewCalls, ViewUsers};
+use proto::Permission::{EditOrganisationSettings, ManageAgents, ManageOrganisation, ViewCalls, ViewUsers};
 use proto::Rpc;
 use proto::rpc::api_keys::{CreateApiKey, ListApiKeys, RevokeApiKey, VerifyApiKey};
 use proto::rpc::audit_log::ListAuditLogs;
@@ -236,6 +236,12 @@ async fn refusals_are_recorded_by_caller_and_door(world: &World) {
     }
     assert_eq!(code(world.call::<ListAuditLogs>(ada, <_>::default()).await), ErrorCode::PermissionDenied);
     assert_eq!(code(world.call::<GetRoles>(eve, <_>::default()).await), ErrorCode::PermissionDenied);
+    // What only the handler can tell: that this belongs to superadmins alone, and what the creator of a key lacks.
+    let system = GrantUserPermissionRequest { id: eve.to_string(), key: ManageAgents.into() };
+    let answer = world.call::<GrantUserPermission>(world.superadmin, system).await;
+    assert_eq!(code(answer), ErrorCode::PermissionNotGrantable);
+    world.grant(ada, &[EditOrganisationSettings]).await;
+    assert_eq!(code(world.call::<CreateApiKey>(ada, key_request(&organisation)).await), ErrorCode::PermissionDenied);
     // What is wrong with a token or with a field is no refusal.
     let forged = Meta::with_token(Secret::new("forged"));
     let answer = world.tenancy.unary::<ListMembers>(&forged, list).await;
@@ -246,7 +252,7 @@ async fn refusals_are_recorded_by_caller_and_door(world: &World) {
     let unknown = RemoveMemberRequest { organisation_id: organisation.clone(), user_id: eve.to_string() };
     assert_eq!(code(world.call::<RemoveMember>(world.superadmin, unknown).await), ErrorCode::NotFound);
 
-    let entries = refused(world, 4).await;
+    let entries = refused(world, 6).await;
     for entry in &entries {
         assert_eq!((entry.outcome.as_str(), entry.at), ("refused", Some(before.into())), "{entry:?}");
     }
@@ -261,8 +267,14 @@ async fn refusals_are_recorded_by_caller_and_door(world: &World) {
         told("access_refused", eve, here, "", &door(ListMembers::GRPC_PATH, 2)),
         told("access_refused", ada, None, "", &door(ListAuditLogs::GRPC_PATH, 1)),
         told("access_refused", eve, None, "", &door(GetRoles::GRPC_PATH, 1)),
+        told("access_refused", ada, here, "", &permission(door(CreateApiKey::GRPC_PATH, 1))),
+        told("access_refused", world.superadmin, None, "", &{
+            let mut details = door(GrantUserPermission::GRPC_PATH, 1);
+            details.push(("permission", "manage_agents".to_owned()));
+            details
+        }),
     ];
-    let others = ["organisation_created", "member_invited", "member_added"];
+    let others = ["organisation_created", "member_invited", "member_added", "permission_granted"];
     assert_eq!(all_told(world, &others).await, sorted(expected));
     let of_ada = entries.iter().find(|entry| entry.details.get("count").is_some_and(|count| count == "30")).unwrap();
     assert_eq!(of_ada.network, "2001:db8:1::/48");
@@ -270,7 +282,7 @@ async fn refusals_are_recorded_by_caller_and_door(world: &World) {
     // The next window is another entry.
     let list = ListMembersRequest { organisation_id: organisation.clone(), ..Default::default() };
     assert_eq!(code(world.call::<ListMembers>(ada, list).await), ErrorCode::PermissionDenied);
-    assert_eq!(refused(world, 5).await.len(), 5);
+    assert_eq!(refused(world, 7).await.len(), 7);
 }
 
 async fn a_flood_of_refusals_makes_few_entries(world: &World) {
@@ -355,7 +367,7 @@ async fn entries_hold_nothing_personal_and_no_secret(world: &World) {
     refused(world, 2).await;
     let entries = everything(world).await;
     assert!(entries.len() >= 9, "{entries:#?}");
-    let hash = Sha256::digest(&secret).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = hex::encode(Sha256::digest(&secret));
     let written = serde_json::to_string(&entries).unwrap().to_lowercase();
     for planted in ["canary", "@", "198.51.100.99", &secret.to_lowercase(), &hash, &key.prefix.to_lowercase()] {
         assert!(!written.contains(planted), "{planted}");
