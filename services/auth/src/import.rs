@@ -4,6 +4,7 @@ use crate::Error;
 use crate::domain::email::Email;
 use crate::domain::password_hash;
 use crate::store::user::{self, Registration, UserRow};
+use audit::{Action, Actor, Entry};
 use callfairy_core::{Problem, Timestamp};
 use db::{Db, Pool, Sql};
 use serde::Deserialize;
@@ -89,7 +90,12 @@ pub async fn import_users(
                     known.push(row.email.clone());
                 }
             }
-            Ok::<_, Error>((batch.len() - known.len(), known))
+            let made = batch.len() - known.len();
+            if made > 0 {
+                let entry = Entry::new(Actor::System, Action::UsersImported);
+                audit::record(db, &entry.with("count", made as u64), now)?;
+            }
+            Ok::<_, Error>((made, known))
         };
         let (made, known) = pool.write(insert).await?;
         result.made += made;

@@ -6,6 +6,7 @@ use crate::store::signing_key::{self, KeyRow};
 use crate::vault::Vault;
 use access::KeySource;
 use async_trait::async_trait;
+use audit::{Action, Actor, Entry};
 use callfairy_core::{Clock, Problem, Secret, Timestamp, UserId};
 use db::Pool;
 use proto::auth::SigningKey;
@@ -90,7 +91,11 @@ pub async fn rotate_signing_key(pool: &Pool, master_keys: KeyRing, now: Timestam
     let (row, is_new) = pool
         .write(move |db| {
             signing_key::current(db, &vault, now)?.open(&vault)?;
-            signing_key::rotate(db, &vault, now)
+            let (row, is_new) = signing_key::rotate(db, &vault, now)?;
+            if is_new {
+                audit::record(db, &Entry::new(Actor::System, Action::SigningKeyRotated), now)?;
+            }
+            Ok::<_, Error>((row, is_new))
         })
         .await?;
     Ok(NextKey { kid: row.kid, signs_from: row.signs_from.0, is_new })

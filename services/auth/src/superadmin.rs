@@ -6,10 +6,11 @@ use crate::domain::password;
 use crate::hasher::Hasher;
 use crate::store::one_at_a_time;
 use crate::store::user::{self, Registration, UserRow};
+use audit::{Action, Actor, Entry, Subject};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use callfairy_core::{Problem, Secret, Timestamp, UserId};
-use db::{Pool, Sql};
+use db::{Db, Pool, Sql};
 use runtime::config::Superadmin;
 use zeroize::Zeroizing;
 
@@ -67,7 +68,7 @@ pub async fn first_superadmin(
             let why = "this address belongs to an account that is no superadmin: choose another".to_owned();
             return Err(Error::Setting { name: "CALLFAIRY_SUPERADMIN_EMAIL", why });
         }
-        user::report(db, row.id.0)?;
+        announce(db, &row, now)?;
         Ok(true)
     });
     let made = made.await?;
@@ -97,10 +98,17 @@ pub async fn create_superadmin(
         if !user::insert(db, &row)? {
             return Err(Error::Problem(Problem::conflict("this address has an account")));
         }
-        user::report(db, row.id.0)?;
+        announce(db, &row, now)?;
         Ok(row.id.0)
     });
     write.await
+}
+
+/// To the authority on access, and to the audit log.
+fn announce(db: &mut Db, row: &UserRow, now: Timestamp) -> Result<(), Error> {
+    user::report(db, row.id.0)?;
+    let entry = Entry::new(Actor::System, Action::SuperadminMade).about(Subject::User, row.id.0);
+    Ok(audit::record(db, &entry, now)?)
 }
 
 async fn row(email: &Email, name: &str, password: Secret, now: Timestamp) -> Result<UserRow, Error> {

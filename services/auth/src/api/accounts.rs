@@ -12,6 +12,7 @@ use crate::store::mail::MailKind;
 use crate::store::single_use_token::{self, Purpose, Use};
 use crate::store::user::{self, Registration, UserRow};
 use access::Call;
+use audit::{Action, Actor, Entry, Subject};
 use callfairy_core::{ErrorCode, OnceKey, Problem, Secret, Timestamp};
 use db::{Db, idempotency};
 use prost::Message;
@@ -32,6 +33,7 @@ impl access::Accounts for Accounts {
         let (state, now) = (&self.0, self.0.clock.now());
         let (key, trace) = (call.idempotency_key().map(str::to_owned), call.trace().clone());
         let request_hash = state.vault.fingerprint(&call.request.encode_to_vec())?;
+        let entry = Entry::of(&call, Action::UserRegistered);
         let Applicant { email, password, name, company, job_title, phone } = Applicant::parse(call.request)?;
         let address = email.clone();
         let may = state.pool.read(move |db| Ok::<_, Error>(email_domain::allows(db, &address)?)).await?;
@@ -47,7 +49,7 @@ impl access::Accounts for Accounts {
         let register = state.pool.write(move |db| {
             idempotency::answer(db, &once, now, |db| {
                 let sending = Sending { vault: &vault, token: &token, trace: &trace, now };
-                take_in(db, &sending, &email, &registration)?;
+                take_in(db, &sending, &email, &registration, &entry)?;
                 Ok::<_, Error>(on_its_way())
             })
         });
@@ -57,7 +59,8 @@ impl access::Accounts for Accounts {
     async fn verify_email(&self, call: Call<VerifyEmail>) -> Result<Detail, Problem> {
         let (state, now) = (&self.0, self.0.clock.now());
         let hash = opaque_token::read(Kind::SingleUse, &call.request.token).ok_or_else(unknown_token)?;
-        let verified = state.pool.write(move |db| verify(db, &hash, now)).await?;
+        let entry = Entry::of(&call, Action::EmailVerified);
+        let verified = state.pool.write(move |db| verify(db, &hash, &entry, now)).await?;
         if let Some(user) = verified {
             tracing::info!(user = %user.id, "address verified");
             state.tell(user.id.0).await;
@@ -106,9 +109,16 @@ impl Applicant {
 ///
 /// Whoever registers an address may be anybody, so each link carries what was written with it: of two people who
 /// registered the same address, the one whose link is followed is the one whose password counts.
-fn take_in(db: &mut Db, sending: &Sending<'_>, email: &Email, registration: &Registration) -> Result<(), Error> {
+fn take_in(
+    db: &mut Db,
+    sending: &Sending<'_>,
+    email: &Email,
+    registration: &Registration,
+    entry: &Entry,
+) -> Result<(), Error> {
     let new = UserRow::new(email, registration, sending.now);
     let user = if user::insert(db, &new)? {
+        audit::record(db, &entry.clone().about(Subject::User, new.id.0), sending.now)?;
         new
     } else {
         let known = user::find_by_email(db, &email.folded)?;
@@ -121,15 +131,18 @@ fn take_in(db: &mut Db, sending: &Sending<'_>, email: &Email, registration: &Reg
 }
 
 /// The account, if it is verified by this and was not before.
-fn verify(db: &mut Db, hash: &Hash, now: Timestamp) -> Result<Option<UserRow>, Error> {
+fn verify(db: &mut Db, hash: &Hash, entry: &Entry, now: Timestamp) -> Result<Option<UserRow>, Error> {
     let (id, email_folded, registration) = match single_use_token::use_up(db, hash, Purpose::Verification, now)? {
         Use::Good { user, email_folded, registration } => (user, email_folded, registration),
         Use::Gone => return Err(gone().into()),
         Use::Unknown => return Err(unknown_token().into()),
     };
     let user = user::find(db, id)?.filter(|user| user.email_folded == email_folded).ok_or_else(gone)?;
-    let changed = user::verify(db, id, &user.email, registration, now)?;
-    Ok(if changed { user::find(db, id)? } else { None })
+    if !user::verify(db, id, &user.email, registration, now)? {
+        return Ok(None);
+    }
+    audit::record(db, &entry.clone().by(Actor::User(id)).about(Subject::User, id), now)?;
+    Ok(user::find(db, id)?)
 }
 
 /// The same whether or not the address is known.

@@ -5,6 +5,7 @@ use crate::Error;
 use crate::domain::email_domain::EmailDomain;
 use crate::store::email_domain::{self, AllowedRow, Key};
 use access::Call;
+use audit::{Action, Entry};
 use callfairy_core::{Page, Problem};
 use db::Db;
 use proto::auth::{AllowedEmailDomain, ListAllowedEmailDomainsResponse};
@@ -35,7 +36,14 @@ impl access::AllowedEmailDomains for AllowedEmailDomains {
 
     async fn allow_email_domain(&self, call: Call<AllowEmailDomain>) -> Result<AllowedEmailDomain, Problem> {
         let (domain, by, now) = (EmailDomain::parse(&call.request.domain)?, call.user()?.id, self.0.clock.now());
-        let allow = move |db: &mut Db| Ok::<_, Error>(email_domain::allow(db, &domain, by, now)?);
+        let entry = Entry::of(&call, Action::EmailDomainAllowed);
+        let allow = move |db: &mut Db| {
+            let (row, is_new) = email_domain::allow(db, &domain, by, now)?;
+            if is_new {
+                audit::record(db, &entry, now)?;
+            }
+            Ok::<_, Error>((row, is_new))
+        };
         let (row, is_new) = self.0.pool.write(allow).await?;
         if is_new {
             tracing::info!(domain = row.domain, %by, "domain of e-mail addresses allowed");
@@ -44,12 +52,15 @@ impl access::AllowedEmailDomains for AllowedEmailDomains {
     }
 
     async fn disallow_email_domain(&self, call: Call<DisallowEmailDomain>) -> Result<Empty, Problem> {
-        let (domain, by) = (EmailDomain::parse(&call.request.domain)?, call.user()?.id);
-        let name = domain.clone();
-        let was_listed = self.0.pool.write(move |db| Ok::<_, Error>(email_domain::disallow(db, &domain)?)).await?;
-        if !was_listed {
-            return Err(Problem::not_found());
-        }
+        let (domain, by, now) = (EmailDomain::parse(&call.request.domain)?, call.user()?.id, self.0.clock.now());
+        let (name, entry) = (domain.clone(), Entry::of(&call, Action::EmailDomainRemoved));
+        let disallow = move |db: &mut Db| {
+            if !email_domain::disallow(db, &domain)? {
+                return Err(Error::Problem(Problem::not_found()));
+            }
+            Ok(audit::record(db, &entry, now)?)
+        };
+        self.0.pool.write(disallow).await?;
         tracing::info!(domain = name.as_str(), %by, "domain of e-mail addresses no longer allowed");
         Ok(Empty {})
     }

@@ -1,18 +1,21 @@
 //! Signing in with Google.
 
 use super::State;
-use super::signing_in::{LastSteps, totp_required};
+use super::signing_in::{CODE_REQUIRED, LastSteps, Method, totp_required};
 use crate::Error;
 use crate::domain::id_token::Identity;
 use crate::domain::ids::SessionId;
 use crate::domain::opaque_token::{self, Kind};
+use crate::domain::throttle::Counter;
 use crate::domain::totp::Proof;
 use crate::google::{Failure, Google};
+use crate::store::attempts;
 use crate::store::entry::{Refused, Standing, Visitor};
 use crate::store::google_flow::{self, NewFlow, Shown};
 use crate::store::mail::{self, MailKind, NewMail};
 use crate::store::user::UserRow;
 use access::{Call, Origin};
+use audit::{Action, Actor, Entry, Subject};
 use callfairy_core::{ErrorCode, Problem, Timestamp, UserId};
 use db::Db;
 use proto::Rpc;
@@ -41,6 +44,38 @@ impl Sender {
     }
 }
 
+/// Somebody is not let in: what they are told, and what is recorded.
+struct Rejection {
+    problem: Problem,
+    /// Absent: it is no refusal, or is recorded already.
+    reason: Option<&'static str>,
+    user: Option<UserId>,
+}
+
+impl From<Problem> for Rejection {
+    fn from(problem: Problem) -> Self {
+        Self { problem, reason: None, user: None }
+    }
+}
+
+impl From<Error> for Rejection {
+    fn from(error: Error) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<Failure> for Rejection {
+    fn from(failure: Failure) -> Self {
+        Self { reason: Some(failure.word()), user: None, problem: failure.into() }
+    }
+}
+
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Self {
+        Self { reason: Some(refused.word()), user: refused.user(), problem: refused.into() }
+    }
+}
+
 impl GoogleSignIn {
     pub fn new(state: State, google: Option<Google>) -> Self {
         Self { state, google }
@@ -51,8 +86,40 @@ impl GoogleSignIn {
         self.google.as_ref().ok_or_else(|| Problem::new(ErrorCode::NotFound, why))
     }
 
+    /// Counts the attempt for its network, as that of a password is, unless it tells who it is. So those that are refused,
+    /// each of which is recorded, are not without number.
+    async fn counted(
+        &self,
+        sender: &Sender,
+        attempt: impl Future<Output = Result<Identity, Rejection>>,
+    ) -> Result<Identity, Rejection> {
+        let (state, network) = (&self.state, sender.origin.address().map(Counter::of_network));
+        state.count_attempt(network.iter().cloned().collect(), state.clock.now()).await?;
+        let identity = attempt.await;
+        let is_guess =
+            |rejection: &Rejection| matches!(rejection.problem.code, ErrorCode::InvalidCredentials | ErrorCode::Gone);
+        if let (Some(counter), false) = (network, identity.as_ref().is_err_and(is_guess)) {
+            let take_back = move |db: &mut Db| Ok::<_, Error>(attempts::take_back(db, &counter)?);
+            state.pool.write(take_back).await?;
+        }
+        identity
+    }
+
+    /// Records why somebody is not let in.
+    async fn told(&self, sender: &Sender, outcome: Result<Tokens, Rejection>) -> Result<Tokens, Problem> {
+        match outcome {
+            Ok(tokens) => Ok(tokens),
+            Err(Rejection { problem, reason, user }) => {
+                if let Some(reason) = reason {
+                    self.state.record(Method::Google.refusal(&sender.origin, user, reason)).await?;
+                }
+                Err(problem)
+            }
+        }
+    }
+
     /// Whom Google named, let in.
-    async fn enter(&self, identity: Identity, proof: Option<Proof>, sender: Sender) -> Result<Tokens, Problem> {
+    async fn enter(&self, identity: Identity, proof: Option<Proof>, sender: &Sender) -> Result<Tokens, Rejection> {
         let (state, now) = (&self.state, self.state.clock.now());
         let visitor = Visitor::new(self.google()?.issuer(), identity)?;
         for _ in 0..ATTEMPTS {
@@ -60,7 +127,10 @@ impl GoogleSignIn {
             let standing = state.pool.read(move |db| looks.standing(db)).await??;
             // Asked before a code is used up: an outage of tenancy must not cost one.
             let role = match standing.user() {
-                Some(user) if user.has_totp() && proof.is_none() => return Err(totp_required()),
+                Some(user) if user.has_totp() && proof.is_none() => {
+                    let (reason, user) = (Some(CODE_REQUIRED), Some(user.id.0));
+                    return Err(Rejection { problem: totp_required(), reason, user });
+                }
                 Some(user) => state.make_known(user).await?,
                 None => Role::User,
             };
@@ -70,6 +140,7 @@ impl GoogleSignIn {
                 seen: standing.user().map(|user| user.id.0),
                 trace: sender.trace.clone(),
                 steps: LastSteps {
+                    method: Method::Google,
                     proof: proof.clone(),
                     first: opaque_token::hash(refresh.expose()),
                     origin: sender.origin.clone(),
@@ -83,16 +154,16 @@ impl GoogleSignIn {
                     if is_new {
                         state.tell(user.id.0).await;
                     }
-                    return state.tokens(*user, role, session, &refresh, now).await;
+                    return Ok(state.tokens(*user, role, session, &refresh, now).await?);
                 }
                 Entered::Changed => {}
             }
         }
-        Err(Problem::conflict("the account was changed at the same time: try again"))
+        Err(Problem::conflict("the account was changed at the same time: try again").into())
     }
 
     /// The first time that the browser comes back: with what Google gives for an ID token.
-    async fn redeem(&self, shown: &Shown, request: FinishGoogleSignInRequest) -> Result<Identity, Problem> {
+    async fn redeem(&self, shown: &Shown, request: FinishGoogleSignInRequest) -> Result<Identity, Rejection> {
         let (google, now, shown, vault) = (self.google()?, self.state.clock.now(), *shown, self.state.vault.clone());
         let kept = self.state.pool.write(move |db| google_flow::use_up(db, &vault, &shown, now)).await?;
         let kept = kept.ok_or_else(over)?;
@@ -102,7 +173,7 @@ impl GoogleSignIn {
     }
 
     /// Who it was, when it comes once more with a code of the authenticator app.
-    async fn waiting(&self, shown: &Shown) -> Result<Identity, Problem> {
+    async fn waiting(&self, shown: &Shown) -> Result<Identity, Rejection> {
         let (now, shown) = (self.state.clock.now(), *shown);
         let waiting = move |db: &mut Db| Ok::<_, Error>(google_flow::waiting(db, &shown, now)?);
         self.state.pool.read(waiting).await?.ok_or_else(over)
@@ -115,8 +186,13 @@ impl access::GoogleSignIn for GoogleSignIn {
         let request = call.request;
         let proof = Proof::read(request.totp_code, request.recovery_code)?;
         let nonce = request.nonce.as_deref().map(opaque_token::hash);
-        let identity = google.verify(&request.id_token, nonce).await?;
-        self.enter(identity, proof, sender).await
+        let attempt = async {
+            let verify = async { Ok(google.verify(&request.id_token, nonce).await?) };
+            let identity = self.counted(&sender, verify).await?;
+            self.enter(identity, proof, &sender).await
+        };
+        let outcome = attempt.await;
+        self.told(&sender, outcome).await
     }
 
     async fn start_google_sign_in(&self, _: Call<StartGoogleSignIn>) -> Result<GoogleSignInStarted, Problem> {
@@ -140,17 +216,32 @@ impl access::GoogleSignIn for GoogleSignIn {
         if request.iss.as_ref().is_some_and(|issuer| issuer != google.issuer()) {
             return Err(Problem::field("iss", "is not whom the browser was sent to"));
         }
-        let state = opaque_token::read(Kind::State, &request.state).ok_or_else(over)?;
-        let browser = request.cookie.take().and_then(|cookie| opaque_token::read(Kind::Browser, &cookie));
-        let shown = Shown { state, browser: browser.ok_or_else(over)? };
+        let outcome = self.finish(request, proof, &sender).await;
+        self.told(&sender, outcome).await
+    }
+}
+
+impl GoogleSignIn {
+    async fn finish(
+        &self,
+        mut request: FinishGoogleSignInRequest,
+        proof: Option<Proof>,
+        sender: &Sender,
+    ) -> Result<Tokens, Rejection> {
         let comes_again = request.code.is_none() && request.error.is_none();
-        let identity = match (comes_again, &proof) {
-            (true, None) => return Err(Problem::field("code", "is required")),
-            (true, Some(_)) => self.waiting(&shown).await?,
-            (false, _) => self.redeem(&shown, request).await?,
+        if comes_again && proof.is_none() {
+            return Err(Problem::field("code", "is required").into());
+        }
+        let browser = request.cookie.take().and_then(|cookie| opaque_token::read(Kind::Browser, &cookie));
+        let shown = opaque_token::read(Kind::State, &request.state).zip(browser);
+        let shown = shown.map(|(state, browser)| Shown { state, browser });
+        let attempt = async {
+            let shown = shown.as_ref().ok_or_else(over)?;
+            if comes_again { self.waiting(shown).await } else { self.redeem(shown, request).await }
         };
+        let (identity, shown) = (self.counted(sender, attempt).await?, shown.ok_or_else(over)?);
         let answer = self.enter(identity.clone(), proof, sender).await;
-        let is_waiting = answer.as_ref().is_err_and(|problem| problem.code == ErrorCode::TotpRequired);
+        let is_waiting = answer.as_ref().is_err_and(|rejection| rejection.problem.code == ErrorCode::TotpRequired);
         let settle = move |db: &mut Db| -> Result<(), Error> {
             if is_waiting {
                 google_flow::wait_for_code(db, &shown, &identity)?;
@@ -187,11 +278,11 @@ enum Entered {
 }
 
 impl Entering {
-    fn run(&self, db: &mut Db) -> Result<Result<Entered, Problem>, Error> {
+    fn run(&self, db: &mut Db) -> Result<Result<Entered, Rejection>, Error> {
         let now = self.steps.now;
         let standing = match self.visitor.lasting_standing(db)? {
             Ok(standing) => standing,
-            Err(refused) => return Ok(Err(Refused::into(refused))),
+            Err(refused) => return Ok(Err(refused.into())),
         };
         if standing.user().map(|user| user.id.0) != self.seen {
             return Ok(Ok(Entered::Changed));
@@ -199,15 +290,25 @@ impl Entering {
         if let Some(user) = standing.user()
             && let Err(refusal) = self.steps.second_factor(db, user)?
         {
-            return Ok(Err(refusal));
+            return Ok(Err(refusal.into()));
         }
         if let Standing::Joining(user) = &standing {
             self.mail(db, user, now)?;
         }
-        let is_new = !matches!(standing, Standing::Known(_));
+        let account = match &standing {
+            Standing::Known(_) => None,
+            Standing::Joining(_) => Some("confirmed"),
+            Standing::TakingOver(_) => Some("taken_over"),
+            Standing::New => Some("new"),
+        };
         let Some(user) = self.visitor.admit(db, standing, now)? else { return Ok(Ok(Entered::Changed)) };
+        if let Some(account) = account {
+            let entry = Entry::new(Actor::User(user.id.0), Action::IdentityLinked).about(Subject::User, user.id.0);
+            let entry = entry.from_address(self.steps.origin.address()).with("account", account);
+            audit::record(db, &entry, now)?;
+        }
         let session = self.steps.session(db, &user)?;
-        Ok(Ok(Entered::In { user: Box::new(user), session, is_new }))
+        Ok(Ok(Entered::In { user: Box::new(user), session, is_new: account.is_some() }))
     }
 
     /// To the owner, who may not be who it was.
@@ -219,6 +320,7 @@ impl Entering {
 }
 
 /// Unknown, used before, too old, of another browser: never told apart.
-fn over() -> Problem {
-    Problem::new(ErrorCode::Gone, "this sign-in was used before, is too old, or began in another browser: start again")
+fn over() -> Rejection {
+    let why = "this sign-in was used before, is too old, or began in another browser: start again";
+    Rejection { problem: Problem::new(ErrorCode::Gone, why), reason: Some("not_begun_here"), user: None }
 }

@@ -29,6 +29,7 @@ use crate::store::{attempts, session};
 use crate::tenancy::Tenancy;
 use crate::vault::Vault;
 use access::User;
+use audit::Entry;
 use callfairy_core::{Clock, Problem, Secret, Timestamp, UserId};
 use db::{Db, Pool};
 use proto::auth::Role;
@@ -61,6 +62,12 @@ impl State {
         if let Err(problem) = told.await {
             tracing::debug!(%problem, "an account was not reported at once");
         }
+    }
+
+    /// What is no part of a change.
+    async fn record(&self, entry: Entry) -> Result<(), Problem> {
+        let now = self.clock.now();
+        Ok(self.pool.write(move |db| Ok::<_, Error>(audit::record(db, &entry, now)?)).await?)
     }
 
     /// The same work whether or not the address is known.

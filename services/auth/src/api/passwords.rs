@@ -14,6 +14,7 @@ use crate::store::single_use_token::{self, Purpose, Use};
 use crate::store::user::{self, UserRow};
 use crate::vault::Vault;
 use access::Call;
+use audit::{Action, Actor, Entry, Subject};
 use callfairy_core::{Problem, Secret, Timestamp, UserId};
 use db::Db;
 use proto::rpc::passwords::{ChangePassword, ForgotPassword, ResetPassword};
@@ -46,6 +47,7 @@ impl access::Passwords for Passwords {
 
     async fn reset_password(&self, call: Call<ResetPassword>) -> Result<Detail, Problem> {
         let (state, now, trace) = (&self.0, self.0.clock.now(), call.trace().clone());
+        let entry = Entry::of(&call, Action::PasswordReset);
         let request = call.request;
         let hash = opaque_token::read(Kind::SingleUse, &request.token).ok_or_else(unknown_token)?;
         let look = move |db: &mut Db| {
@@ -56,11 +58,13 @@ impl access::Passwords for Passwords {
         // A password that is refused does not use the token up.
         let password_hash = self.hash(&owner, request.new_password).await?;
         let (id, vault) = (owner.id.0, state.vault.clone());
+        let entry = entry.by(Actor::User(id)).about(Subject::User, id);
         let reset = state.pool.write(move |db| {
             user::lock(db, id)?;
             let owner = use_up(db, &hash, now)?;
             let news = News { vault: &vault, trace: &trace, now };
-            news.set(db, &owner, &password_hash, None)
+            news.set(db, &owner, &password_hash, None)?;
+            Ok::<_, Error>(audit::record(db, &entry, now)?)
         });
         reset.await?;
         tracing::info!(user = %id, "password reset");
@@ -70,7 +74,8 @@ impl access::Passwords for Passwords {
 
     async fn change_password(&self, call: Call<ChangePassword>) -> Result<Empty, Problem> {
         let (state, now, trace) = (&self.0, self.0.clock.now(), call.trace().clone());
-        let (caller, request) = (call.user()?, call.request);
+        let (caller, entry) = (call.user()?, Entry::of(&call, Action::PasswordChanged));
+        let (entry, request) = (entry.about(Subject::User, caller.id), call.request);
         let before = state.account(caller).await?;
         state.check_password(&before, "current_password", request.current_password).await?;
         let password_hash = self.hash(&before, request.new_password).await?;
@@ -81,7 +86,8 @@ impl access::Passwords for Passwords {
                 return Err(Error::Problem(Problem::conflict("the password was changed at the same time")));
             }
             let news = News { vault: &vault, trace: &trace, now };
-            news.set(db, &now_is, &password_hash, Some(SessionId::from_uuid(caller.session_id)))
+            news.set(db, &now_is, &password_hash, Some(SessionId::from_uuid(caller.session_id)))?;
+            Ok(audit::record(db, &entry, now)?)
         });
         changed.await?;
         tracing::info!(user = %id, "password changed");

@@ -1,7 +1,7 @@
 //! Signing in and out.
 
 use super::State;
-use super::signing_in::{LastSteps, totp_required};
+use super::signing_in::{CODE_REQUIRED, LastSteps, Method, totp_required};
 use crate::Error;
 use crate::domain::email;
 use crate::domain::ids::SessionId;
@@ -15,6 +15,7 @@ use crate::store::mail::{self, MailKind, NewMail};
 use crate::store::session::{self, Refreshed, SessionRow};
 use crate::store::user::{self, UserRow};
 use access::Call;
+use audit::{Action, Entry, Subject};
 use callfairy_core::{ErrorCode, Page, Problem, Secret};
 use db::Db;
 use proto::auth::{ListSessionsResponse, Role, Session, Tokens};
@@ -65,7 +66,21 @@ impl access::Sessions for Sessions {
         state.count_attempt(of_network.iter().chain([&of_account]).cloned().collect(), now).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let has_password = state.hasher.verify(password.clone(), hash).await?;
-        let mut user = user.filter(|user| has_password && user.counts()).ok_or_else(wrong_credentials)?;
+        let refusal =
+            |user: Option<&UserRow>, reason| Method::Password.refusal(&origin, user.map(|user| user.id.0), reason);
+        let mut user = match user {
+            Some(user) if has_password && user.counts() => user,
+            user => {
+                let reason = match &user {
+                    None => "unknown",
+                    Some(_) if !has_password => "wrong_password",
+                    Some(user) if !user.is_active => "deactivated",
+                    Some(_) => "unverified",
+                };
+                state.record(refusal(user.as_ref(), reason)).await?;
+                return Err(wrong_credentials());
+            }
+        };
         let settle = move |db: &mut Db| {
             attempts::forget(db, &of_account)?;
             of_network.as_ref().map_or(Ok(()), |counter| attempts::take_back(db, counter)).map_err(Error::from)
@@ -75,13 +90,17 @@ impl access::Sessions for Sessions {
             user.password_hash = self.hash_anew(&user, password).await?;
         }
         if user.has_totp() && proof.is_none() {
+            state.record(refusal(Some(&user), CODE_REQUIRED)).await?;
             return Err(totp_required());
         }
         // Asked before a code is used up: an outage of tenancy must not cost one.
         let role = state.make_known(&user).await?;
         let refresh = opaque_token::generate(Kind::Refresh)?;
         let (id, first, vault) = (user.id.0, opaque_token::hash(refresh.expose()), state.vault.clone());
-        let signing_in = SigningIn { seen: user.clone(), steps: LastSteps { proof, first, origin, vault, now } };
+        let signing_in = SigningIn {
+            seen: user.clone(),
+            steps: LastSteps { method: Method::Password, proof, first, origin, vault, now },
+        };
         let session = state.pool.write(move |db| signing_in.start(db)).await??;
         tracing::info!(user = %id, session = %session, "signed in");
         state.tokens(user, role, session, &refresh, now).await
@@ -99,12 +118,15 @@ impl access::Sessions for Sessions {
         };
         let (next, vault) = (opaque_token::generate(Kind::Refresh)?, state.vault.clone());
         let (trace, origin, owner) = (call.trace().clone(), call.origin().clone(), found.user.email.clone());
+        let reused = Entry::of(&call, Action::RefreshTokenReused).refused();
+        let reused = reused.about(Subject::Session, found.session_id()).with("user", found.user.id.0);
         let refreshed = state.pool.write(move |db| {
             let refreshed = session::refresh(db, &vault, &presented, &next, &origin, now)?;
             if matches!(refreshed, Refreshed::Reused) {
                 let kind = MailKind::SessionEnded;
                 let mail = NewMail { recipient: &owner, kind, token: None, trace: &trace };
                 mail::add(db, &vault, &mail, now)?;
+                audit::record(db, &reused, now)?;
             }
             Ok::<_, Error>(refreshed)
         });
@@ -122,6 +144,7 @@ impl access::Sessions for Sessions {
 
     async fn logout(&self, call: Call<Logout>) -> Result<Empty, Problem> {
         let (state, now, caller) = (&self.0, self.0.clock.now(), call.user()?);
+        let entry = Entry::of(&call, Action::SignOut);
         let presented = call.request.refresh_token.map(|token| opaque_token::read(Kind::Refresh, &token));
         let ended = state.pool.write(move |db| {
             let session = match &presented {
@@ -131,7 +154,11 @@ impl access::Sessions for Sessions {
             };
             // Another one's session is not ended, and not told from none.
             let Some(session) = session else { return Ok::<_, Error>(None) };
-            Ok(session::end(db, caller.id, session, now)?.then_some(session))
+            if !session::end(db, caller.id, session, now)? {
+                return Ok(None);
+            }
+            audit::record(db, &entry.clone().about(Subject::Session, session), now)?;
+            Ok(Some(session))
         });
         if let Some(session) = ended.await? {
             tracing::info!(%session, "signed out");
@@ -161,10 +188,14 @@ impl access::Sessions for Sessions {
     async fn end_session(&self, call: Call<EndSession>) -> Result<Empty, Problem> {
         let (state, now, caller) = (&self.0, self.0.clock.now(), call.user()?);
         let session: SessionId = call.request.id.parse().map_err(|_| Problem::not_found())?;
-        let ended = state.pool.write(move |db| Ok::<_, Error>(session::end(db, caller.id, session, now)?)).await?;
-        if !ended {
-            return Err(Problem::not_found());
-        }
+        let entry = Entry::of(&call, Action::SessionEnded).about(Subject::Session, session);
+        let end = move |db: &mut Db| {
+            if !session::end(db, caller.id, session, now)? {
+                return Err(Error::Problem(Problem::not_found()));
+            }
+            Ok(audit::record(db, &entry, now)?)
+        };
+        state.pool.write(end).await?;
         tracing::info!(%session, "signed out from another session");
         state.tell(caller.id).await;
         Ok(Empty {})
@@ -183,7 +214,10 @@ impl SigningIn {
     fn start(&self, db: &mut Db) -> Result<Result<SessionId, Problem>, Error> {
         let user = user::lock(db, self.seen.id.0)?;
         let user = user.filter(|user| user.counts() && user.password_hash == self.seen.password_hash);
-        let Some(user) = user else { return Ok(Err(wrong_credentials())) };
+        let Some(user) = user else {
+            self.steps.refuse(db, Some(self.seen.id.0), "changed_meanwhile")?;
+            return Ok(Err(wrong_credentials()));
+        };
         match self.steps.second_factor(db, &user)? {
             Ok(()) => Ok(Ok(self.steps.session(db, &user)?)),
             Err(refusal) => Ok(Err(refusal)),

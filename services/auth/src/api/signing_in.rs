@@ -1,4 +1,4 @@
-//! What signing in comes to, however somebody has proven who they are.
+//! What signing in comes to, however somebody has proven who they are; each time it is recorded.
 
 use super::{State, message};
 use crate::Error;
@@ -11,7 +11,8 @@ use crate::store::totp::{self, Checked};
 use crate::store::user::UserRow;
 use crate::vault::Vault;
 use access::Origin;
-use callfairy_core::{ErrorCode, Problem, Secret, Timestamp};
+use audit::{Action, Actor, Entry, Subject};
+use callfairy_core::{ErrorCode, Problem, Secret, Timestamp, UserId};
 use db::Db;
 use proto::auth::{Role, Tokens};
 
@@ -43,9 +44,39 @@ impl State {
     }
 }
 
+/// How somebody proves who they are, as the audit log names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Password,
+    Google,
+}
+
+impl Method {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Google => "google",
+        }
+    }
+
+    /// What is recorded of somebody who is not let in. Without an account nothing is said of them.
+    pub fn refusal(self, origin: &Origin, user: Option<UserId>, reason: &'static str) -> Entry {
+        let entry = Entry::new(Actor::Anonymous, Action::SignInRefused).from_address(origin.address()).refused();
+        let entry = entry.with("method", self.word()).with("reason", reason);
+        match user {
+            Some(user) => entry.about(Subject::User, user),
+            None => entry,
+        }
+    }
+}
+
+/// What is recorded of somebody who has proven who they are, and has yet to give a code.
+pub const CODE_REQUIRED: &str = "code_required";
+
 /// The last steps, in one transaction that holds the user's row. A refusal is an answer, not an error, so that the count
 /// of wrong codes is kept.
 pub struct LastSteps {
+    pub method: Method,
     pub proof: Option<Proof>,
     /// The hash of the session's first refresh token.
     pub first: Hash,
@@ -60,16 +91,38 @@ impl LastSteps {
         if !user.has_totp() {
             return Ok(Ok(()));
         }
-        let Some(proof) = &self.proof else { return Ok(Err(totp_required())) };
-        Ok(match totp::check(db, &self.vault, user.id.0, proof, self.now)? {
-            Checked::Good => Ok(()),
-            Checked::Wrong => Err(Problem::new(ErrorCode::InvalidCredentials, "the code is wrong, or was used before")),
-            Checked::Paused(pause) => Err(pause.into()),
-        })
+        let checked = match &self.proof {
+            None => None,
+            Some(proof) => Some((proof, totp::check(db, &self.vault, user.id.0, proof, self.now)?)),
+        };
+        let (reason, problem) = match checked {
+            Some((Proof::Code(_), Checked::Good)) => return Ok(Ok(())),
+            Some((Proof::RecoveryCode(_), Checked::Good)) => {
+                let entry = Entry::new(Actor::User(user.id.0), Action::RecoveryCodeUsed);
+                audit::record(db, &entry.from_address(self.origin.address()), self.now)?;
+                return Ok(Ok(()));
+            }
+            Some((_, Checked::Wrong)) => {
+                let why = "the code is wrong, or was used before";
+                ("wrong_code", Problem::new(ErrorCode::InvalidCredentials, why))
+            }
+            Some((_, Checked::Paused(pause))) => ("too_many_codes", pause.into()),
+            None => (CODE_REQUIRED, totp_required()),
+        };
+        self.refuse(db, Some(user.id.0), reason)?;
+        Ok(Err(problem))
+    }
+
+    pub fn refuse(&self, db: &mut Db, user: Option<UserId>, reason: &'static str) -> Result<(), Error> {
+        Ok(audit::record(db, &self.method.refusal(&self.origin, user, reason), self.now)?)
     }
 
     pub fn session(&self, db: &mut Db, user: &UserRow) -> Result<SessionId, Error> {
-        Ok(session::start(db, user.id.0, &self.first, &self.origin, self.now)?)
+        let session = session::start(db, user.id.0, &self.first, &self.origin, self.now)?;
+        let entry = Entry::new(Actor::User(user.id.0), Action::SignIn).about(Subject::Session, session);
+        let entry = entry.from_address(self.origin.address()).with("method", self.method.word());
+        audit::record(db, &entry, self.now)?;
+        Ok(session)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::store::totp::{self, Checked};
 use crate::store::user::{self, UserRow};
 use crate::vault::Vault;
 use access::Call;
+use audit::{Action, Entry, Subject};
 use callfairy_core::{Problem, Secret, Timestamp, UserId};
 use db::Db;
 use proto::auth::{ConfirmTotpResponse, EnableTotpResponse};
@@ -55,6 +56,7 @@ impl access::Totp for Totp {
     async fn confirm_totp(&self, call: Call<ConfirmTotp>) -> Result<ConfirmTotpResponse, Problem> {
         let (state, id) = (&self.0, call.user()?.id);
         let changing = Changing { vault: state.vault.clone(), trace: call.trace().clone(), now: state.clock.now() };
+        let entry = Entry::of(&call, Action::TotpEnabled).about(Subject::User, id);
         let proof = Proof::Code(Secret::new(call.request.code));
         let codes = (0..recovery_code::COUNT).map(|_| recovery_code::generate()).collect::<Result<Vec<_>, _>>()?;
         let hashes: Vec<_> = codes.iter().map(|code| recovery_code::hash(code.expose())).collect();
@@ -68,6 +70,7 @@ impl access::Totp for Totp {
             }
             totp::enable(db, id, &hashes, changing.now)?;
             changing.mail(db, &user, MailKind::TotpEnabled)?;
+            audit::record(db, &entry, changing.now)?;
             Ok(Ok(()))
         });
         confirmed.await??;
@@ -78,6 +81,8 @@ impl access::Totp for Totp {
     async fn disable_totp(&self, call: Call<DisableTotp>) -> Result<Empty, Problem> {
         let (state, caller) = (&self.0, call.user()?);
         let changing = Changing { vault: state.vault.clone(), trace: call.trace().clone(), now: state.clock.now() };
+        let entry = Entry::of(&call, Action::TotpDisabled).about(Subject::User, caller.id);
+        let recovery = Entry::of(&call, Action::RecoveryCodeUsed);
         let request = call.request;
         let proof = Proof::read(request.code, request.recovery_code)?;
         let proof = proof.ok_or_else(|| Problem::field("code", "is required, or a recovery code"))?;
@@ -94,6 +99,10 @@ impl access::Totp for Totp {
             }
             totp::disable(db, id, changing.now)?;
             changing.mail(db, &user, MailKind::TotpDisabled)?;
+            if matches!(proof, Proof::RecoveryCode(_)) {
+                audit::record(db, &recovery, changing.now)?;
+            }
+            audit::record(db, &entry, changing.now)?;
             Ok(Ok(()))
         });
         disabled.await??;

@@ -6,7 +6,8 @@ use crate::domain::text::line;
 use crate::store::single_use_token::{self, Purpose};
 use crate::store::user::{self, Changes, Filter, UserRow};
 use crate::store::{one_at_a_time, session};
-use access::Call;
+use access::{Call, Origin};
+use audit::{Action, Actor, Entry, Subject};
 use callfairy_core::{Page, Problem, UserId};
 use db::Db;
 use proto::auth::{ListUsersResponse, LookUpUsersResponse, Role, UpdateMeRequest, User};
@@ -24,11 +25,12 @@ impl Users {
         Ok(self.0.pool.read(move |db| Ok::<_, Error>(user::find(db, id)?)).await?)
     }
 
-    async fn administer(&self, id: UserId, changes: Changes, by: UserId) -> Result<UserRow, Problem> {
+    async fn administer(&self, id: UserId, changes: Changes, by: UserId, origin: Origin) -> Result<UserRow, Problem> {
         let (state, now) = (&self.0, self.0.clock.now());
         let change = move |db: &mut Db| -> Result<UserRow, Error> {
             // Two superadmins who remove each other: one of them is the last.
             one_at_a_time(db, "superadmins")?;
+            let before = user::lock(db, id)?.ok_or_else(Problem::not_found)?;
             let user = user::change(db, id, &changes, now)?.ok_or_else(Problem::not_found)?;
             if !user::has_active_superadmin(db)? {
                 return Err(Problem::conflict("this is the last superadmin: make another one first").into());
@@ -36,6 +38,10 @@ impl Users {
             if !user.is_active {
                 session::end_all(db, id, None, now)?;
                 single_use_token::void(db, id, Purpose::PasswordReset, now)?;
+            }
+            for action in changed(&before, &user) {
+                let entry = Entry::new(Actor::User(by), action).from_address(origin.address());
+                audit::record(db, &entry.about(Subject::User, id), now)?;
             }
             Ok(user)
         };
@@ -59,9 +65,18 @@ impl access::Users for Users {
 
     async fn update_me(&self, call: Call<UpdateMe>) -> Result<User, Problem> {
         let (state, id, now) = (&self.0, call.user()?.id, self.0.clock.now());
+        let entry = Entry::of(&call, Action::UserChanged);
         let changes = changes(call.request)?;
-        let changed = state.pool.write(move |db| Ok::<_, Error>(user::change(db, id, &changes, now)?)).await?;
-        let me = changed.ok_or_else(no_account)?;
+        let entry = entry.about(Subject::User, id);
+        let change = move |db: &mut Db| -> Result<UserRow, Error> {
+            let before = user::lock(db, id)?.ok_or_else(no_account)?;
+            let me = user::change(db, id, &changes, now)?.ok_or_else(no_account)?;
+            if !changed(&before, &me).is_empty() {
+                audit::record(db, &entry, now)?;
+            }
+            Ok(me)
+        };
+        let me = state.pool.write(change).await?;
         state.tell(id).await;
         self.answer(me).await
     }
@@ -83,7 +98,7 @@ impl access::Users for Users {
     }
 
     async fn update_user(&self, call: Call<UpdateUser>) -> Result<User, Problem> {
-        let (request, by) = (call.request.clone(), call.user()?.id);
+        let (request, by, origin) = (call.request.clone(), call.user()?.id, call.origin().clone());
         let id = request.id.parse().map_err(|_| Problem::not_found())?;
         let profile = UpdateMeRequest {
             name: request.name,
@@ -93,13 +108,14 @@ impl access::Users for Users {
         };
         let (is_active, is_superadmin) = (request.is_active, request.is_superadmin);
         let changes = Changes { is_active, is_superadmin, ..changes(profile)? };
-        let user = self.administer(id, changes, by).await?;
+        let user = self.administer(id, changes, by, origin).await?;
         self.answer(user).await
     }
 
     async fn deactivate_user(&self, call: Call<DeactivateUser>) -> Result<Empty, Problem> {
         let (id, by) = (call.request.id.parse().map_err(|_| Problem::not_found())?, call.user()?.id);
-        self.administer(id, Changes { is_active: Some(false), ..Changes::default() }, by).await?;
+        let changes = Changes { is_active: Some(false), ..Changes::default() };
+        self.administer(id, changes, by, call.origin().clone()).await?;
         Ok(Empty {})
     }
 
@@ -118,6 +134,22 @@ impl access::Users for Users {
         };
         Ok(LookUpUsersResponse { users: rows.into_iter().map(answer).collect() })
     }
+}
+
+/// What was done to an account, as the audit log names it.
+fn changed(before: &UserRow, after: &UserRow) -> Vec<Action> {
+    let same_profile = before.name == after.name
+        && before.company == after.company
+        && before.job_title == after.job_title
+        && before.phone == after.phone;
+    let active = if after.is_active { Action::UserActivated } else { Action::UserDeactivated };
+    let superadmin = if after.is_superadmin { Action::SuperadminMade } else { Action::SuperadminEnded };
+    let all = [
+        (!same_profile, Action::UserChanged),
+        (before.is_active != after.is_active, active),
+        (before.is_superadmin != after.is_superadmin, superadmin),
+    ];
+    all.into_iter().filter_map(|(is_new, action)| is_new.then_some(action)).collect()
 }
 
 fn changes(request: UpdateMeRequest) -> Result<Changes, Problem> {

@@ -83,6 +83,23 @@ pub enum Refusal {
     Unverified,
 }
 
+impl Refusal {
+    /// As the audit log names it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Forged => "forged",
+            Self::UnknownKey => "unknown_key",
+            Self::Issuer => "wrong_issuer",
+            Self::Audience => "wrong_audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Nonce => "wrong_nonce",
+            Self::Subject => "no_subject",
+            Self::Unverified => "unverified_address",
+        }
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self::new(ErrorCode::InvalidCredentials, refusal.to_string())

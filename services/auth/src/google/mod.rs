@@ -42,6 +42,17 @@ pub enum Failure {
     OutOfReach,
 }
 
+impl Failure {
+    /// As the audit log names it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.word(),
+            Self::Denied => "denied",
+            Self::OutOfReach => "out_of_reach",
+        }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::domain::email::Email;
 use crate::domain::id_token::Identity;
 use crate::domain::password_hash;
-use callfairy_core::{ErrorCode, Problem, Timestamp};
+use callfairy_core::{ErrorCode, Problem, Timestamp, UserId};
 use db::Db;
 
 /// Somebody whom an issuer knows.
@@ -39,17 +39,36 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     Domain,
-    Deactivated,
+    Deactivated(UserId),
     /// The account of this address is somebody else's at the same issuer, who had the address before. Addresses are given
     /// to new people; accounts are not.
-    AnotherIdentity,
+    AnotherIdentity(UserId),
+}
+
+impl Refused {
+    /// As the audit log names it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Domain => "domain_not_allowed",
+            Self::Deactivated(_) => "deactivated",
+            Self::AnotherIdentity(_) => "another_identity",
+        }
+    }
+
+    /// Whose account it would have been.
+    pub const fn user(self) -> Option<UserId> {
+        match self {
+            Self::Domain => None,
+            Self::Deactivated(user) | Self::AnotherIdentity(user) => Some(user),
+        }
+    }
 }
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Domain => Self::new(ErrorCode::PermissionDenied, "addresses of this domain are not let in here"),
-            Refused::Deactivated | Refused::AnotherIdentity => {
+            Refused::Deactivated(_) | Refused::AnotherIdentity(_) => {
                 Self::new(ErrorCode::InvalidCredentials, "this account of Google's cannot sign in here")
             }
         }
@@ -75,19 +94,27 @@ impl Visitor {
         if !email_domain::allows(db, &self.email)? {
             return Ok(Err(Refused::Domain));
         }
-        if let Some(user) = identity::find(db, &self.issuer, &self.identity.subject)? {
-            return Ok(if user.counts() { Ok(Standing::Known(user)) } else { Err(Refused::Deactivated) });
+        if let Some(known) = self.known(db)? {
+            return Ok(known);
         }
         let Some(user) = user::find_by_email(db, &self.email.folded)? else { return Ok(Ok(Standing::New)) };
-        Ok(if !user.is_active {
-            Err(Refused::Deactivated)
-        } else if identity::has_one(db, &self.issuer, user.id.0)? {
-            Err(Refused::AnotherIdentity)
-        } else if user.is_verified() {
-            Ok(Standing::Joining(user))
-        } else {
-            Ok(Standing::TakingOver(user))
-        })
+        let id = user.id.0;
+        if !user.is_active {
+            return Ok(Err(Refused::Deactivated(id)));
+        }
+        if identity::has_one(db, &self.issuer, id)? {
+            // It may be the visitor's own, since a moment ago.
+            return Ok(self.known(db)?.unwrap_or(Err(Refused::AnotherIdentity(id))));
+        }
+        Ok(Ok(if user.is_verified() { Standing::Joining(user) } else { Standing::TakingOver(user) }))
+    }
+
+    fn known(&self, db: &mut Db) -> Result<Option<Result<Standing, Refused>>, Error> {
+        let user = identity::find(db, &self.issuer, &self.identity.subject)?;
+        let standing = |user: UserRow| {
+            if user.counts() { Ok(Standing::Known(user)) } else { Err(Refused::Deactivated(user.id.0)) }
+        };
+        Ok(user.map(standing))
     }
 
     /// As [`Self::standing`], until the transaction ends.

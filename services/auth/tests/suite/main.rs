@@ -17,6 +17,7 @@ mod mailing;
 mod passwords;
 mod profile;
 mod purging;
+mod recording;
 mod refreshing;
 mod registering;
 mod second_factor;
