@@ -2,7 +2,7 @@
 
 use crate::TOPIC;
 use access::{Client, ServiceIdentity};
-use callfairy_core::{ErrorCode, Problem};
+use callfairy_core::Problem;
 use db::outbox::OutboxRow;
 use proto::rpc::audit_log::AppendAuditEntries;
 use proto::tenancy::{AppendAuditEntriesRequest, NewAuditEntry};
@@ -30,19 +30,9 @@ impl Trail {
         let entries: Vec<Result<NewAuditEntry>> = rows.into_iter().map(read).collect();
         let readable: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok().cloned()).collect();
         let sent = if readable.is_empty() { Ok(()) } else { self.append(readable).await };
-        let mut results = Vec::with_capacity(entries.len());
-        for entry in entries {
-            results.push(match (entry, &sent) {
-                (Err(error), _) => Err(error),
-                (Ok(_), Ok(())) => Ok(()),
-                // One that tenancy does not take must not keep the others back.
-                (Ok(entry), Err(problem)) if problem.code == ErrorCode::InvalidArgument => {
-                    self.append(vec![entry]).await.map_err(|problem| problem.to_string())
-                }
-                (Ok(_), Err(problem)) => Err(problem.to_string()),
-            });
-        }
-        results
+        // Should tenancy not take one of them, the others come again without it: each at a time of its own.
+        let sent = sent.map_err(|problem| problem.to_string());
+        entries.into_iter().map(|entry| entry.and_then(|_| sent.clone())).collect()
     }
 
     /// As [`Trail::publish`], for an outbox that has other rows too, which go to `others`.

@@ -2,6 +2,7 @@
 
 use crate::world::{DEADLINE, World, account, code, nobody};
 use access::{Client, Meta, Origin};
+use audit::{Action, Actor, Entry};
 use callfairy_core::{Clock, ErrorCode, Secret, UserId};
 use proto::Permission::{EditOrganisationSettings, ManageAgents, ManageOrganisation, ViewCalls, ViewUsers};
 use proto::Rpc;
@@ -26,6 +27,7 @@ testkit::on_both!(
     a_flood_of_refusals_makes_few_entries,
     refusals_are_recorded_before_the_end,
     entries_hold_nothing_personal_and_no_secret,
+    what_cannot_be_an_entry_keeps_none_back,
 );
 
 /// An entry without what differs each time: what was done, by whom, in which organisation, to whom, and the details.
@@ -374,4 +376,19 @@ async fn entries_hold_nothing_personal_and_no_secret(world: &World) {
     }
     assert!(!written.contains(&token.expose().to_lowercase()));
     assert!(written.contains("198.51.100.0/24"));
+}
+
+async fn what_cannot_be_an_entry_keeps_none_back(world: &World) {
+    let now = world.clock.now();
+    let together = move |db: &mut db::Db| -> Result<(), db::Error> {
+        let nameless = serde_json::to_value(NewAuditEntry::default()).unwrap();
+        for payload in [serde_json::json!("nonsense"), nameless] {
+            db::outbox::add(db, db::outbox::Outgoing::new(audit::TOPIC, payload))?;
+        }
+        Ok(audit::record(db, &Entry::new(Actor::System, Action::SettingsChanged), now)?)
+    };
+    let pool = db::Pool::open(world.database.url(), "tenancy", 1).unwrap();
+    pool.write(together).await.unwrap();
+    let recorded = async || (world.audited("settings_changed").await.len() == 1).then_some(());
+    testkit::eventually("the entry was in the log", DEADLINE, recorded).await;
 }
