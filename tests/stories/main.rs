@@ -11,6 +11,7 @@ mod freshness;
 mod live_events;
 mod readme;
 mod restarts;
+mod sign_ins;
 mod webhooks;
 mod world;
 

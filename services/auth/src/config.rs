@@ -1,5 +1,6 @@
 //! What auth is given.
 
+use crate::hasher::MAX_WAIT;
 use crate::superadmin::FirstSuperadmin;
 use callfairy_core::Secret;
 use queue::Queue;
@@ -8,6 +9,7 @@ use runtime::{BoxError, Context, KeyRing, Program, Service, Settings};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use url::Url;
 
 /// Is given the first superadmin, to show it to whoever started the program.
@@ -24,6 +26,8 @@ pub struct Config {
     pub master_keys: KeyRing,
     /// Passwords hashed at one time.
     pub password_hashers: u32,
+    /// How long a password waits for its turn.
+    pub password_wait: Duration,
     /// Where people reach the platform; links in mails begin with it.
     pub public_url: Url,
     /// Where mail goes if there is no server.
@@ -50,6 +54,7 @@ impl Config {
             pool_size: settings.database_pool_size,
             master_keys: settings.master_keys()?,
             password_hashers: settings.password_hashers,
+            password_wait: MAX_WAIT,
             public_url: settings.http.public_url.clone(),
             mail_directory: settings.data_dir.join("mail"),
             smtp_url: settings.smtp_url.clone(),

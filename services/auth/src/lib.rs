@@ -91,7 +91,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         pool: pool.clone(),
         clock: clock.clone(),
         vault: vault.clone(),
-        hasher: Hasher::new(config.password_hashers),
+        hasher: Hasher::new(config.password_hashers, config.password_wait),
         signers,
         tenancy: tenancy.clone(),
     };

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::domain::email::Email;
 use crate::domain::password;
-use crate::hasher::Hasher;
+use crate::hasher::{Hasher, MAX_WAIT};
 use crate::store::one_at_a_time;
 use crate::store::user::{self, Registration, UserRow};
 use audit::{Action, Actor, Entry, Subject};
@@ -112,7 +112,7 @@ fn announce(db: &mut Db, row: &UserRow, now: Timestamp) -> Result<(), Error> {
 }
 
 async fn row(email: &Email, name: &str, password: Secret, now: Timestamp) -> Result<UserRow, Error> {
-    let password_hash = Hasher::new(1).hash(password).await?;
+    let password_hash = Hasher::new(1, MAX_WAIT).hash(password).await?;
     let registration =
         Registration { name: name.to_owned(), company: None, job_title: None, phone: None, password_hash };
     let mut row = UserRow::new(email, &registration, now);

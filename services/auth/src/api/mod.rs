@@ -84,13 +84,30 @@ impl State {
 
     /// Refuses a wrong password; the problem names the field.
     async fn check_password(&self, user: &UserRow, field: &str, password: String) -> Result<(), Problem> {
-        let (counter, now) = (Counter::of_user(user.id.0), self.clock.now());
-        self.count_attempt(vec![counter.clone()], now).await?;
-        let hash = Some(user.password_hash.clone());
-        if !self.hasher.verify(Secret::new(password), hash).await? {
+        let (counter, hash) = (Counter::of_user(user.id.0), Some(user.password_hash.clone()));
+        if !self.verify_counted(vec![counter.clone()], Secret::new(password), hash).await? {
             return Err(Problem::field(field, "is not your password"));
         }
         Ok(self.pool.write(move |db| Ok::<_, Error>(attempts::forget(db, &counter)?)).await?)
+    }
+
+    /// Whether the password has this hash, if few enough were tried. A right one is still counted.
+    async fn verify_counted(
+        &self,
+        counters: Vec<Counter>,
+        password: Secret,
+        hash: Option<String>,
+    ) -> Result<bool, Problem> {
+        self.count_attempt(counters.clone(), self.clock.now()).await?;
+        let verified = self.hasher.verify(password, hash).await;
+        if verified.is_err() {
+            // Nobody has looked at it.
+            let take_back = move |db: &mut Db| {
+                counters.iter().try_for_each(|counter| attempts::take_back(db, counter)).map_err(Error::from)
+            };
+            self.pool.write(take_back).await?;
+        }
+        Ok(verified?)
     }
 
     /// Before a password is looked at.

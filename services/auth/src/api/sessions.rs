@@ -63,9 +63,9 @@ impl access::Sessions for Sessions {
         };
         let (user, of_account) = state.pool.read(look).await?;
         let of_network = from.map(Counter::of_network);
-        state.count_attempt(of_network.iter().chain([&of_account]).cloned().collect(), now).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let has_password = state.hasher.verify(password.clone(), hash).await?;
+        let counters = of_network.iter().chain([&of_account]).cloned().collect();
+        let has_password = state.verify_counted(counters, password.clone(), hash).await?;
         let refusal =
             |user: Option<&UserRow>, reason| Method::Password.refusal(&origin, user.map(|user| user.id.0), reason);
         let mut user = match user {

@@ -1,6 +1,7 @@
 //! Hashes of passwords: our own, and those that came with imported accounts.
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::Sha256;
@@ -36,21 +37,54 @@ pub fn of_django(text: &str) -> Result<String, HashError> {
     Parsed::read(kept).map(|_| kept.to_owned())
 }
 
+/// What one hash works in: 19 MiB once it was used, and kept for the next. Given back after each, an allocator would keep
+/// such a piece for each thread that ever hashed.
+#[derive(Default)]
+pub struct Memory(Vec<Block>);
+
+impl Memory {
+    fn fill(&mut self, params: &Params, password: &[u8], salt: &[u8], version: Version) -> Result<Output, HashError> {
+        let (own, count) = (usize::try_from(MEMORY_KIB).unwrap_or(usize::MAX), params.block_count());
+        self.0.resize(count.max(own), Block::new());
+        let mut output = [0; Output::MAX_LENGTH];
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let output = output.get_mut(..length).ok_or_else(|| defect("its output is too long"))?;
+        let argon = Argon2::new(Algorithm::Argon2id, version, params.clone());
+        argon.hash_password_into_with_memory(password, salt, output, &mut self.0).map_err(defect)?;
+        // A hash from elsewhere may have needed more.
+        self.0.truncate(own);
+        self.0.shrink_to_fit();
+        Output::new(output).map_err(defect)
+    }
+}
+
 /// The password's hash as a PHC string.
-pub fn hash(password: &[u8]) -> Result<String, HashError> {
-    let hash: PasswordHash = argon2()?.hash_password(password).map_err(defect)?;
+pub fn hash(password: &[u8], memory: &mut Memory) -> Result<String, HashError> {
+    let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).map_err(defect)?;
+    let mut salt = [0; Salt::RECOMMENDED_LENGTH];
+    getrandom::fill(&mut salt).map_err(defect)?;
+    let salt = Salt::new(&salt).map_err(defect)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).map_err(defect)?,
+        salt: Some(salt),
+        hash: Some(memory.fill(&params, password, &salt, Version::V0x13)?),
+    };
     Ok(hash.to_string())
 }
 
 /// Whether the password has this hash.
-pub fn verify(password: &[u8], hash: &str) -> Result<bool, HashError> {
+pub fn verify(password: &[u8], hash: &str, memory: &mut Memory) -> Result<bool, HashError> {
     match Parsed::read(hash)? {
         Parsed::None => Ok(false),
-        Parsed::Argon2id(hash) => match argon2()?.verify_password(password, &*hash) {
-            Ok(()) => Ok(true),
-            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-            Err(error) => Err(defect(error)),
-        },
+        Parsed::Argon2id(hash) => {
+            let params = Params::try_from(&*hash).map_err(defect)?;
+            let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(defect)?;
+            let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else { return Err(defect("it is not whole")) };
+            let computed = memory.fill(&params, password, salt, version)?;
+            Ok(computed.as_bytes().ct_eq(expected.as_bytes()).into())
+        }
         Parsed::Pbkdf2 { rounds, salt, hash } => {
             let mut computed = [0; PBKDF2_SHA256_BYTES];
             pbkdf2::pbkdf2_hmac::<Sha256>(password, salt.as_bytes(), rounds, &mut computed);
@@ -106,11 +140,6 @@ impl Parsed {
     }
 }
 
-fn argon2() -> Result<Argon2<'static>, HashError> {
-    let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).map_err(defect)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
 fn defect(error: impl std::fmt::Display) -> HashError {
     HashError(error.to_string())
 }
@@ -119,6 +148,14 @@ fn defect(error: impl std::fmt::Display) -> HashError {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    fn hash(password: &[u8]) -> Result<String, HashError> {
+        super::hash(password, &mut Memory::default())
+    }
+
+    fn verify(password: &[u8], hash: &str) -> Result<bool, HashError> {
+        super::verify(password, hash, &mut Memory::default())
+    }
 
     /// Made with Python's hashlib, in the form that Django writes.
     const DJANGO: &str = "pbkdf2_sha256$1000$salt1234salt$YdQaeYckK+2YJ/w56k0546sGBqij8KvCy5rHpJymDis=";

@@ -17,6 +17,7 @@ testkit::on_both!(
     a_network_has_a_count_of_its_own,
     whoever_has_signed_in_is_counted_as_well,
     attempts_are_forgotten,
+    a_password_that_was_not_looked_at_does_not_count,
 );
 
 const ADA: &str = "ada@example.com";
@@ -128,4 +129,28 @@ async fn attempts_are_forgotten(world: &World) {
     let gone = async || (world.count("attempts").await == 0).then_some(());
     testkit::eventually("the attempts are forgotten", crate::world::DEADLINE, gone).await;
     replica.end().await;
+}
+
+async fn a_password_that_was_not_looked_at_does_not_count(world: &World) {
+    world.signed_up(ADA).await;
+    let config = auth::Config { password_hashers: 1, password_wait: Duration::ZERO, ..world.config() };
+    let busy = world.launch(config).await;
+    let wrong = async || busy.client.unary::<Login>(&Meta::default(), login(ADA, WRONG)).await.unwrap_err().code;
+    let (mut looked_at, mut put_off) = (0, 0);
+    while put_off <= 10 {
+        for code in join_all((0..3).map(|_| wrong())).await {
+            match code {
+                ErrorCode::InvalidCredentials => looked_at += 1,
+                ErrorCode::Unavailable => put_off += 1,
+                other => panic!("{other:?} after {looked_at} wrong ones and {put_off} that nobody looked at"),
+            }
+        }
+        if looked_at >= 7 && put_off <= 10 {
+            // From the beginning: nothing was ever put off.
+            world.login(ADA, PASSWORD).await.unwrap();
+            (looked_at, put_off) = (0, 0);
+        }
+    }
+    world.login(ADA, PASSWORD).await.unwrap();
+    busy.end().await;
 }
