@@ -161,8 +161,9 @@ pub fn page(db: &mut Db, filter: &Filter, page: &Page<PageKey>) -> QueryResult<V
             query = query.filter(audit_log::at.lt(Sql(to)));
         }
         if let Some((at, sequence)) = page.after {
-            let before = audit_log::at.lt(Sql(at)).or(audit_log::at.eq(Sql(at)).and(audit_log::sequence.lt(sequence)));
-            query = query.filter(before);
+            // The first condition tells the database where in the index to begin; an OR alone does not.
+            query = query.filter(audit_log::at.le(Sql(at)));
+            query = query.filter(audit_log::at.lt(Sql(at)).or(audit_log::sequence.lt(sequence)));
         }
         query.order((audit_log::at.desc(), audit_log::sequence.desc())).limit(page.limit()).load(c)
     })
