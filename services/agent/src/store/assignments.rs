@@ -130,10 +130,9 @@ pub fn page(db: &mut Db, filter: Filter, page: &Page<PageKey>) -> QueryResult<Ve
             query = query.filter(assignments::organisation_id.eq(Sql(organisation)));
         }
         if let Some((at, id)) = page.after {
-            let before = assignments::assigned_at
-                .lt(Sql(at))
-                .or(assignments::assigned_at.eq(Sql(at)).and(assignments::id.lt(Sql(id))));
-            query = query.filter(before);
+            // The first condition tells the database where in the index to begin; an OR alone does not.
+            query = query.filter(assignments::assigned_at.le(Sql(at)));
+            query = query.filter(assignments::assigned_at.lt(Sql(at)).or(assignments::id.lt(Sql(id))));
         }
         query.order((assignments::assigned_at.desc(), assignments::id.desc())).limit(page.limit()).load(c)
     })

@@ -61,8 +61,9 @@ pub fn page(db: &mut Db, scope: &OrgScope, page: &Page<PageKey>) -> QueryResult<
             .select((members::user_id, accounts::name, accounts::email, members::joined_at))
             .into_boxed();
         if let Some((joined_at, user)) = page.after {
-            let at_once = members::joined_at.eq(Sql(joined_at)).and(members::user_id.gt(Sql(user)));
-            query = query.filter(members::joined_at.gt(Sql(joined_at)).or(at_once));
+            // The first condition tells the database where in the index to begin; an OR alone does not.
+            query = query.filter(members::joined_at.ge(Sql(joined_at)));
+            query = query.filter(members::joined_at.gt(Sql(joined_at)).or(members::user_id.gt(Sql(user))));
         }
         query.order((members::joined_at, members::user_id)).limit(page.limit()).load(c)
     })

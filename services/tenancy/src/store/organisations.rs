@@ -128,10 +128,9 @@ pub fn page(db: &mut Db, visible: Visible, search: &str, page: &Page<PageKey>) -
             query = query.filter(organisations::folded_name.like(db::contains(&db::fold(search))).escape('\\'));
         }
         if let Some((name, id)) = &page.after {
-            let after = organisations::sort_name
-                .gt(name)
-                .or(organisations::sort_name.eq(name).and(organisations::id.gt(Sql(*id))));
-            query = query.filter(after);
+            // The first condition tells the database where in the index to begin; an OR alone does not.
+            query = query.filter(organisations::sort_name.ge(name));
+            query = query.filter(organisations::sort_name.gt(name).or(organisations::id.gt(Sql(*id))));
         }
         query.order((organisations::sort_name, organisations::id)).limit(page.limit()).load(c)
     })
