@@ -12,6 +12,7 @@ mod google_flow;
 mod importing;
 mod issuer;
 mod key_rotation;
+mod least_privilege;
 mod mail_server;
 mod mailing;
 mod passwords;
