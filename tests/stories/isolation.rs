@@ -1,88 +1,162 @@
-//! Another organisation's things do not exist.
+//! Another organisation's things do not exist: in no place of any request, in no list, file, job, key or stream. The
+//! places are the contract's own: a new RPC, or a new field of an old one, is among them the day it is born.
 
-use crate::world::{World, import, in_a_month, organisation};
-use serde_json::{Value, json};
-use testkit::{Answer, Client, Layout};
+mod bodies;
+mod jobs;
+mod operations;
+mod request;
+mod stream;
+mod sweep;
+mod tenant;
+mod words;
+
+use crate::world::{PASSWORD, register};
+use operations::{Operation, Place};
+use request::{Known, Request};
+use std::collections::{BTreeMap, BTreeSet};
+use sweep::{Canaries, Sweep};
+use tenant::{Reading, Tenant, ids, read_again, some_ids};
+use testkit::{Client, Layout, Platform};
+use words::Words;
 
 crate::on_both_stacks!(another_organisation_does_not_exist);
 
-/// An answer without what differs between any two requests.
-fn told(answer: &Answer) -> (u16, Value) {
-    let mut body = answer.body.clone();
-    if let Some(body) = body.as_object_mut() {
-        body.remove("instance");
-        body.remove("trace_id");
+async fn another_organisation_does_not_exist(layout: Layout) {
+    let pace = [
+        ("CALLFAIRY_CALLS_PER_SECOND", "400"),
+        ("CALLFAIRY_MAX_CONCURRENT_CALLS", "400"),
+        ("CALLFAIRY_POLL_SECONDS", "3"),
+        ("CALLFAIRY_SWEEP_SECONDS", "1"),
+    ];
+    let platform = Platform::start(layout, &pace).await;
+    let admin = platform.superadmin_client().await;
+    crate::world::let_numbers_decide(&platform).await;
+    let operations = Operation::of_contract(&admin).await;
+    let ours = Tenant::new(&platform, &admin, &operations, Words::new("myself", 0)).await;
+    let other = Tenant::new(&platform, &admin, &operations, Words::new("canary", 1)).await;
+    register(&platform, &admin, "user@nowhere.example").await;
+    let user = platform.client().sign_in("user@nowhere.example", PASSWORD).await;
+    by_the_same_person(&admin, &operations, [&ours, &other]).await;
+
+    let (read, seen_by_admin) = everything(&admin, &operations, &other).await;
+    let own = ours.read(&operations, ids).await;
+    let both = read.iter().chain(&seen_by_admin).map(|(url, seen)| (url.clone(), seen.clone())).collect();
+    let canaries = Canaries::new(&both, &own, other.page_tokens(&operations).await);
+    let known = ids(&own).into_iter().chain(canaries.ids.iter().cloned()).chain([sweep::UNKNOWN.to_owned()]);
+    let mut sweep = Sweep {
+        ours: &ours,
+        other: &other,
+        canaries: &canaries,
+        own: ours.own(&operations, &own),
+        known: Known { ids: known.collect(), alike: canaries.alike() },
+        said: BTreeSet::new(),
+        wrong: vec![],
+    };
+    // First what changes nothing, so that nothing but the places makes a difference.
+    for reads in [true, false] {
+        for operation in operations.iter().filter(|o| (o.verb == "GET") == reads && !o.streams) {
+            for client in [&ours.agent, &ours.program] {
+                sweep.operation(client, operation).await;
+            }
+            if !operation.is_scoped() {
+                sweep.operation(&user, operation).await;
+            }
+        }
+        if reads {
+            stream::shows_nothing(&mut sweep).await;
+        }
     }
-    (answer.status, body)
+    the_same_keys(&mut sweep, &operations).await;
+    jobs::reach_nothing(&mut sweep).await;
+
+    // What we have now is our own, and what the other has is as it was.
+    for (url, (_, body)) in &ours.read(&operations, some_ids).await {
+        if let Some(seen) = canaries.seen(body, &sweep.said) {
+            sweep.wrong.push(format!("{url} shows {seen}"));
+        }
+    }
+    for (client, before) in [(&other.agent, &read), (&admin, &seen_by_admin)] {
+        for (url, after) in read_again(client, before).await {
+            if after != before[&url] {
+                sweep.wrong.push(format!("{url} was {:?}\n  and is {after:?}", before[&url]));
+            }
+        }
+    }
+    places_matter(&mut sweep, &operations, &own).await;
+    assert!(sweep.wrong.is_empty(), "{}\n{} in all", sweep.wrong.join("\n"), sweep.wrong.len());
+    jobs::meet_nobody(&sweep, &platform).await;
 }
 
-async fn another_organisation_does_not_exist(layout: Layout) {
-    let world = World::new(layout).await;
-    let (other, stranger) = organisation(&world.platform, &world.admin, "stranger@other.example").await;
-    let imported =
-        import(&world.agent, &world.organisation, &[("tags", "mine")], b"Name,Phone\nAda,+442079460018\n").await;
-    let contact = &world.agent.get(&world.path("/contacts")).await.expect(200)["contacts"][0];
-    let assistant = json!({"name": "Mine", "prompt": "Speak."});
-    let assistant = world.agent.post(&world.path("/assistants"), assistant).await.expect(201);
-    let campaign = json!({"name": "Mine", "assistant_id": assistant["id"], "contacts": {"tag": "mine"}});
-    let campaign = world.agent.post(&world.path("/campaigns"), campaign).await.expect(201);
-    let call = json!({"contact_id": contact["id"], "task": "Speak.", "scheduled_at": in_a_month()});
-    let call = world.agent.post(&world.path("/calls"), call).await.expect(202);
+/// Everything that its agent reads of an organisation, and what a superadmin reads of it beyond that.
+async fn everything(admin: &Client, operations: &[Operation], tenant: &Tenant) -> (Reading, Reading) {
+    let read = tenant.read(operations, ids).await;
+    let scoped = format!("/organisations/{}", tenant.organisation);
+    let mut seen = read_again(admin, &read).await;
+    seen.retain(|url, _| url.starts_with(&scoped));
+    let agents = format!("/agents?organisation_id={}", tenant.organisation);
+    seen.insert(agents.clone(), (200, admin.get(&agents).await.expect(200)));
+    for operation in operations.iter().filter(|o| o.verb == "GET" && !o.is_scoped()) {
+        for id in ids(&seen) {
+            let Some(name) = operation.path_ids().next() else { continue };
+            let request = Request::new(operation, serde_json::Value::Null).path(name, &id);
+            let answer = request.send(admin).await;
+            if answer.status == 200 {
+                seen.insert(request.url(), (200, answer.body));
+            }
+        }
+    }
+    (read, seen)
+}
 
-    let unknown = "01900000-0000-7000-8000-000000000000";
-    let things = [
-        ("contacts", contact, ""),
-        ("imports", &imported, ""),
-        ("imports", &imported, "/errors"),
-        ("assistants", &assistant, ""),
-        ("campaigns", &campaign, ""),
-        ("campaigns", &campaign, "/calls"),
-        ("calls", &call, ""),
-        ("calls", &call, "/events"),
-        ("calls", &call, "/transcript"),
-        ("calls", &call, "/recording"),
-    ];
-    for (kind, thing, rest) in things {
-        let id = thing["id"].as_str().unwrap();
-        let get = async |who: &Client, organisation: &str, id: &str| {
-            told(&who.get(&format!("/organisations/{organisation}/{kind}/{id}{rest}")).await)
-        };
-        // Its ids in the stranger's own organisation, and its organisation itself, answer like what never was.
-        let nothing = get(&stranger, &other, unknown).await;
-        assert_eq!(nothing.0, 404, "{kind}{rest}");
-        assert_eq!(get(&stranger, &other, id).await, nothing, "{kind}{rest}");
-        assert_eq!(get(&stranger, &world.organisation, id).await, nothing, "{kind}{rest}");
-        assert_eq!(get(&stranger, unknown, id).await, nothing, "{kind}{rest}");
+/// With the keys under which the other organisation's agent asked for its things, we get things of our own.
+async fn the_same_keys(sweep: &mut Sweep<'_>, operations: &[Operation]) {
+    for operation in operations.iter().filter(|operation| operation.is_scoped() && operation.creates) {
+        for (n, body) in bodies::of(operation).iter().enumerate() {
+            let body = bodies::fill(body, &sweep.ours.words, &sweep.ours.made);
+            let mut request = Request::new(operation, body).path("organisation_id", &sweep.ours.organisation);
+            request.once = Some(format!("{}-{n}", sweep.other.once));
+            let first = request.send(&sweep.ours.program).await;
+            let seen = sweep.canaries.seen(&first.body, &sweep.said);
+            let allowed = first.status < 300 || first.status == 403;
+            if !allowed || seen.is_some() {
+                sweep.wrong.push(format!("{request} by the other's key: {} {}", first.status, first.body));
+            }
+        }
     }
-    for kind in ["contacts", "imports", "assistants", "campaigns", "calls"] {
-        let mine = stranger.get(&format!("/organisations/{other}/{kind}")).await.expect(200);
-        assert_eq!(mine[kind], json!([]), "{kind}");
-        let foreign = stranger.get(&format!("/organisations/{}/{kind}", world.organisation)).await;
-        assert_eq!(foreign.status, 404, "{kind}");
+}
+
+/// A superadmin may ask both organisations for the same, under the same key, and gets two things.
+async fn by_the_same_person(admin: &Client, operations: &[Operation], tenants: [&Tenant; 2]) {
+    for operation in operations.iter().filter(|operation| operation.is_scoped() && operation.creates) {
+        for (n, body) in bodies::of(operation).iter().enumerate().filter(|(_, body)| bodies::is_complete(body)) {
+            let body = bodies::fill(body, &Words::new("anyone", 3), &BTreeMap::new());
+            let mut request = Request::new(operation, body);
+            request.once = Some(format!("a superadmin's-{n}"));
+            let [ours, theirs] = tenants.map(|tenant| request.clone().path("organisation_id", &tenant.organisation));
+            let (ours, theirs) = (ours.send(admin).await, theirs.send(admin).await);
+            assert!(ours.status < 300 && ours.status == theirs.status, "{request}: {} {}", theirs.status, theirs.body);
+            let (ours, theirs) = (&ours.body["id"], &theirs.body["id"]);
+            assert!(ours.is_null() || ours != theirs, "{request} is answered what another organisation was");
+        }
     }
-    // What it names in a body is not found either, and changes nothing.
-    let own = |rest: &str| format!("/organisations/{other}{rest}");
-    let body = json!({"contact_id": contact["id"], "task": "Speak."});
-    let problem = stranger.post(&own("/calls"), body).await;
-    assert_eq!(
-        (problem.status, &problem.body["errors"][0]["field"]),
-        (400, &json!("contact_id")),
-        "{:?}",
-        problem.body
-    );
-    let body = json!({"phone_number": "+442079460018", "assistant_id": assistant["id"]});
-    let problem = stranger.post(&own("/calls"), body).await;
-    assert_eq!(
-        (problem.status, &problem.body["errors"][0]["field"]),
-        (400, &json!("assistant_id")),
-        "{:?}",
-        problem.body
-    );
-    let start = format!("/campaigns/{}/start", campaign["id"].as_str().unwrap());
-    assert_eq!(stranger.post(&own(&start), json!({})).await.status, 404);
-    assert_eq!(stranger.post(&world.path(&start), json!({})).await.status, 404);
-    let campaign = format!("/campaigns/{}", campaign["id"].as_str().unwrap());
-    assert_eq!(world.agent.get(&world.path(&campaign)).await.expect(200)["status"], "draft");
-    assert_eq!(stranger.get("/agents").await.status, 403);
-    assert_eq!(stranger.get("/users").await.status, 403);
+}
+
+/// Were our own ids and texts answered like unknown ones, so would the other's be, and nothing would be proved.
+async fn places_matter(sweep: &mut Sweep<'_>, operations: &[Operation], own: &Reading) {
+    let (ids, mut texts) = (ids(own), vec![]);
+    for (_, body) in own.values() {
+        request::each_text(body, "", &mut |at, text| {
+            if ["name", "tags", "phone_number"].iter().any(|name| at.ends_with(name)) && texts.len() < 200 {
+                texts.push(text.to_owned());
+            }
+        });
+    }
+    let mut scoped: Vec<_> = operations.iter().filter(|o| o.is_scoped() && !o.streams).collect();
+    // What ends things comes last.
+    scoped.sort_by_key(|operation| operation.verb == "DELETE");
+    for operation in scoped {
+        for field in operation.fields.iter().filter(|field| field.place != Place::Path("organisation_id".to_owned())) {
+            sweep.matters(operation, field, &ids, &texts).await;
+        }
+    }
 }
