@@ -192,7 +192,8 @@ fn is_email(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telephony::{ContactSelection, CreateCampaignRequest, Pacing};
+    use crate::telephony::{ContactSelection, CreateCampaignRequest};
+    use crate::types::Pacing;
 
     fn bad_fields(message: &impl Validate) -> Vec<String> {
         validate(message).err().map_or(vec![], |p| p.fields.into_iter().map(|f| f.field).collect())

@@ -1,6 +1,6 @@
 //! What every program of the platform stands on: configuration, keys, telemetry, lifecycle, health.
 //!
-//! Owns: the registry of settings ([`config`]), the deployment's keys ([`keys`]), logs and traces
+//! Owns: the registry of settings ([`config`]), the deployment's keys ([`keys`]) and what is sealed with them ([`vault`]), logs and traces
 //! ([`telemetry`]), tasks that live and end together ([`lifecycle`]), health answers of a service's own binary
 //! ([`health`]), and the entry that a `main` calls ([`run`]). Refuses: databases, queues, and anything that one
 //! service alone needs.
@@ -24,6 +24,7 @@ pub mod health;
 pub mod keys;
 pub mod lifecycle;
 pub mod telemetry;
+pub mod vault;
 
 mod clients;
 mod grpc;

@@ -206,7 +206,7 @@ pub fn to_api(row: &CampaignRow) -> api::Campaign {
         assistant_id: row.assistant_id.map(|id| id.to_string()),
         task: row.assistant_id.is_none().then(|| row.script.0.task.clone()),
         contacts: Some(row.selection.0.to_api()),
-        pacing: Some(api::Pacing {
+        pacing: Some(proto::types::Pacing {
             max_concurrent: row.max_concurrent.unsigned_abs(),
             calls_per_second: row.calls_per_second.unsigned_abs(),
         }),

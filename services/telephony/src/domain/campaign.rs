@@ -16,7 +16,7 @@ db::text_enum!(
 );
 
 /// Calls at a time and in a second, when the campaign does not say.
-pub const DEFAULT_PACING: api::Pacing = api::Pacing { max_concurrent: 10, calls_per_second: 2 };
+pub const DEFAULT_PACING: proto::types::Pacing = proto::types::Pacing { max_concurrent: 10, calls_per_second: 2 };
 
 /// A pause of the dispatcher is made good for at most this long.
 const BURST: Duration = Duration::from_secs(1);

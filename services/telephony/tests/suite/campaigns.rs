@@ -7,8 +7,8 @@ use proto::jobs::{CallOutcome, SendResult};
 use proto::rpc::{assistants, campaigns as rpc};
 use proto::telephony::{
     Call, Campaign, CampaignStatus, CancelCampaignRequest, ContactSelection, CreateAssistantRequest,
-    CreateCampaignRequest, DeleteAssistantRequest, GetCampaignRequest, ListCampaignCallsRequest, Pacing,
-    PauseCampaignRequest, ResumeCampaignRequest, StartCampaignRequest,
+    CreateCampaignRequest, DeleteAssistantRequest, GetCampaignRequest, ListCampaignCallsRequest, PauseCampaignRequest,
+    ResumeCampaignRequest, StartCampaignRequest,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -47,7 +47,7 @@ async fn create(desk: &Desk<'_>, max_concurrent: u32, calls_per_second: u32) -> 
         name: "Spring".to_owned(),
         task: "Say hello".to_owned(),
         contacts: Some(ContactSelection { all: true, ..ContactSelection::default() }),
-        pacing: Some(Pacing { max_concurrent, calls_per_second }),
+        pacing: Some(proto::types::Pacing { max_concurrent, calls_per_second }),
         ..CreateCampaignRequest::default()
     };
     desk.world.call::<rpc::CreateCampaign>(desk.user, request).await.unwrap()
