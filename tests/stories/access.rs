@@ -1,7 +1,7 @@
 //! Every RPC of the contract, called by every kind of caller, gives what the contract's access option says. The list is
 //! the contract's own: an RPC is in it the day it is born.
 
-use crate::world::{PASSWORD, PATIENCE, World, csv, organisation, register};
+use crate::world::{PASSWORD, World, csv, organisation, register};
 use access::Meta;
 use callfairy_core::{ErrorCode, Id, Secret};
 use futures_util::future::BoxFuture;
@@ -9,7 +9,7 @@ use proto::{Access, Body, Route, Rpc, Visit};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use testkit::{Answer, Client, Layout, Program, eventually};
+use testkit::{Answer, Client, Layout, Program};
 
 crate::on_both_stacks!(every_route_is_as_open_as_the_contract_says);
 
@@ -205,12 +205,6 @@ async fn every_route_is_as_open_as_the_contract_says(layout: Layout) {
 
     let mut wrong = vec![];
     for (organisation, knocker) in &knockers {
-        // A snapshot may be a second old; from then on each is what the assignment says.
-        let known = format!("/organisations/{organisation}");
-        if knocker.permissions.is_some() {
-            let is_known = async || (knocker.client.get(&known).await.status == 200).then_some(());
-            eventually("the agent's access is known", PATIENCE, is_known).await;
-        }
         for door in &doors {
             let Some(route) = door.route else { continue };
             let (status, body) = knock(&knocker.client, organisation, route).await;

@@ -62,8 +62,9 @@ struct Inner {
 
 #[derive(Clone, Copy)]
 struct KeptKey {
-    /// `None`: does not work.
-    found: Option<AsOf<WorkingKey>>,
+    /// `None`: does not work, until the next change of anything: who knows what it hangs on.
+    found: Option<WorkingKey>,
+    number: i64,
     until: Instant,
 }
 
@@ -130,9 +131,10 @@ impl Snapshots {
         {
             return Ok(key);
         }
-        let asked = Instant::now();
+        let (asked, applied) = (Instant::now(), self.0.applied.load(Ordering::Acquire));
         let answer = self.0.source.api_key(hash).await?;
-        self.0.keep_key(*hash, answer, asked);
+        let number = answer.map_or(applied, |answer| answer.number);
+        self.0.keep_key(*hash, answer.map(|answer| answer.value), number, asked);
         Ok(answer.map(|answer| answer.value.key))
     }
 
@@ -202,10 +204,11 @@ impl Inner {
     fn cached_key(&self, hash: &KeyHash, at_least: i64) -> Option<Option<ApiKey>> {
         let applied = self.applied_under_lease()?;
         let kept = self.keys.get(hash).filter(|kept| Instant::now() < kept.until)?;
-        match kept.found {
-            None => Some(None),
-            Some(found) => (applied.max(found.number) >= at_least).then_some(Some(found.value.key)),
-        }
+        let counts = match kept.found {
+            None => applied == kept.number && applied >= at_least,
+            Some(_) => applied.max(kept.number) >= at_least,
+        };
+        counts.then_some(kept.found.map(|found| found.key))
     }
 
     fn keep(&self, key: Key, answer: AsOf<Snapshot>) {
@@ -220,19 +223,19 @@ impl Inner {
         }
     }
 
-    fn keep_key(&self, hash: KeyHash, found: Option<AsOf<WorkingKey>>, asked: Instant) {
+    fn keep_key(&self, hash: KeyHash, found: Option<WorkingKey>, number: i64, asked: Instant) {
         if !self.keeps {
             return;
         }
         let recent = self.recent();
         let lifetime = match &found {
             None => REFUSAL_LIFETIME,
-            Some(found) if recent.is_unchanged(&key_subjects(&found.value), found.number) => {
-                found.value.expires_in.map_or(KEY_LIFETIME, |left| left.min(KEY_LIFETIME))
+            Some(found) if recent.is_unchanged(&key_subjects(found), number) => {
+                found.expires_in.map_or(KEY_LIFETIME, |left| left.min(KEY_LIFETIME))
             }
             Some(_) => return,
         };
-        self.keys.insert(hash, KeptKey { found, until: asked + lifetime });
+        self.keys.insert(hash, KeptKey { found, number, until: asked + lifetime });
     }
 
     fn apply(&self, after: Option<i64>, changes: Changes, asked: Instant) {
@@ -260,7 +263,7 @@ impl Inner {
     fn forget_what_changed(&self, recent: &Recent) {
         self.cache.retain(|key, kept| recent.is_unchanged(&subjects(key), kept.number));
         self.keys.retain(|_, kept| {
-            kept.found.is_none_or(|found| recent.is_unchanged(&key_subjects(&found.value), found.number))
+            kept.found.is_none_or(|found| recent.is_unchanged(&key_subjects(&found), kept.number))
         });
     }
 }

@@ -353,6 +353,9 @@ async fn a_key_ends_with_its_time_its_creator_s_access_and_after_a_minute() {
     milliseconds(1_000).await;
     assert!(!works().await);
     assert_eq!(world.asked(), 4, "for a moment");
+    world.authority.set(ada.id, true);
+    milliseconds(10).await;
+    assert!(works().await, "and until anything changes");
 }
 
 /// Whatever happens to the authority's answers, nobody gets in who was shut out longer than a lease ago, or before what
