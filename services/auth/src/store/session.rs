@@ -197,8 +197,9 @@ pub fn list(db: &mut Db, user: UserId, page: &Page<Key>, now: Timestamp) -> Quer
             .filter(sessions::expires_at.gt(Sql(now)))
             .into_boxed();
         if let Some((at, id)) = page.after {
-            let older = sessions::created_at.lt(Sql(at));
-            query = query.filter(older.or(sessions::created_at.eq(Sql(at)).and(sessions::id.lt(Sql(id)))));
+            // The first condition tells the database where in the index to begin; an OR alone does not.
+            query = query.filter(sessions::created_at.le(Sql(at)));
+            query = query.filter(sessions::created_at.lt(Sql(at)).or(sessions::id.lt(Sql(id))));
         }
         query
             .order((sessions::created_at.desc(), sessions::id.desc()))

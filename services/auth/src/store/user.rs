@@ -258,8 +258,9 @@ pub fn list(db: &mut Db, filter: &Filter, page: &Page<Key>) -> QueryResult<Vec<U
             query = query.filter(users::is_active.eq(is_active));
         }
         if let Some((at, id)) = page.after {
-            let older = users::created_at.lt(Sql(at));
-            query = query.filter(older.or(users::created_at.eq(Sql(at)).and(users::id.lt(Sql(id)))));
+            // The first condition tells the database where in the index to begin; an OR alone does not.
+            query = query.filter(users::created_at.le(Sql(at)));
+            query = query.filter(users::created_at.lt(Sql(at)).or(users::id.lt(Sql(id))));
         }
         query
             .order((users::created_at.desc(), users::id.desc()))

@@ -116,11 +116,9 @@ pub fn after(db: &mut Db, scope: &OrgScope, after: Position, limit: i64) -> Quer
     let decided = decided(db);
     let rows: Vec<(i64, i64, Kind, Id<()>, Timestamp)> = on!(db, |c| stream_events::table
         .filter(stream_events::organisation_id.eq(Sql(scope.organisation_id())))
-        .filter(
-            stream_events::transaction
-                .gt(after.transaction)
-                .or(stream_events::transaction.eq(after.transaction).and(stream_events::seq.gt(after.seq)))
-        )
+        // The first condition tells the database where in the index to begin; an OR alone does not.
+        .filter(stream_events::transaction.ge(after.transaction))
+        .filter(stream_events::transaction.gt(after.transaction).or(stream_events::seq.gt(after.seq)))
         .filter(decided)
         .order((stream_events::transaction, stream_events::seq))
         .limit(limit)
