@@ -40,6 +40,9 @@ words!(
         /// A way to sign in, such as Google's, was tied to the account.
         IdentityLinked = "identity_linked",
         UserCreated = "user_created",
+        /// An invitation to take an account over was mailed again.
+        UserInvited = "user_invited",
+        InvitationAccepted = "invitation_accepted",
         UserChanged = "user_changed",
         UserActivated = "user_activated",
         UserDeactivated = "user_deactivated",
@@ -66,7 +69,10 @@ words!(
         OrganisationErased = "organisation_erased",
         SettingsChanged = "settings_changed",
         MemberInvited = "member_invited",
+        InvitationWithdrawn = "invitation_withdrawn",
         MemberAdded = "member_added",
+        /// What the organisation calls a member.
+        MemberChanged = "member_changed",
         MemberRemoved = "member_removed",
         ApiKeyCreated = "api_key_created",
         ApiKeyRevoked = "api_key_revoked",
@@ -93,6 +99,7 @@ words!(
         SigningKey = "signing_key",
         Organisation = "organisation",
         ApiKey = "api_key",
+        Invitation = "invitation",
         Assignment = "assignment",
         Import = "import",
         Campaign = "campaign",

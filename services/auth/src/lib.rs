@@ -102,6 +102,8 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         .sessions(api::Sessions::new(state.clone()))
         .totp(api::Totp::new(state.clone()))
         .users(api::Users::new(state.clone()))
+        .user_invitations(api::UserInvitations::new(state.clone()))
+        .membership_mail(api::MembershipMail::new(state.clone()))
         .allowed_email_domains(api::AllowedEmailDomains::new(state.clone()))
         .google_sign_in(api::GoogleSignIn::new(state, google))
         .keys(api::Keys::new(keys));

@@ -38,6 +38,7 @@ impl Users {
             if !user.is_active {
                 session::end_all(db, id, None, now)?;
                 single_use_token::void(db, id, Purpose::PasswordReset, now)?;
+                single_use_token::void(db, id, Purpose::Invitation, now)?;
             }
             for action in changed(&before, &user) {
                 let entry = Entry::new(Actor::User(by), action).from_address(origin.address());

@@ -1,12 +1,13 @@
 //! What mails say: plain text, and the same in HTML.
 
 use crate::Error;
-use crate::store::mail::{MailKind, MailRow};
+use crate::store::mail::{MailKind, MailRow, Membership};
 use crate::vault::Vault;
 use callfairy_core::Secret;
 use lettre::Message;
 use lettre::message::header::{ContentTransferEncoding, Header, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart};
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::time::SystemTime;
 use url::Url;
@@ -17,6 +18,9 @@ const PRODUCT: &str = "CallFairy";
 /// Characters of a line that travels as it is (RFC 5322).
 const MAX_LINE: usize = 998;
 
+/// Characters of a name that a mail shows.
+const MAX_NAME: usize = 100;
+
 /// What all mails of a deployment have in common.
 #[derive(Debug)]
 pub struct Letterhead {
@@ -26,10 +30,13 @@ pub struct Letterhead {
 }
 
 /// The words of one mail. Nothing in them was written by whoever caused the mail: strangers must not be able to send
-/// their own words to others' mailboxes.
+/// their own words to others' mailboxes. But who is invited into an organisation reads by whom, and into which: whoever may
+/// invite is no stranger. Those names are one short line each, between other words, and never in a header.
 struct Words {
     subject: &'static str,
-    before: &'static str,
+    /// Whom it addresses; may be empty.
+    name: String,
+    before: Cow<'static, str>,
     link: Option<String>,
     after: &'static str,
 }
@@ -64,66 +71,144 @@ impl Letterhead {
         Ok(match mail.kind {
             MailKind::Verification => Words {
                 subject: "Confirm your e-mail address",
+                name: String::new(),
                 before: "Somebody, most likely you, has registered this address at CallFairy.\n\
-                         Follow this link to confirm it. It works once, for 24 hours.",
+                         Follow this link to confirm it. It works once, for 24 hours."
+                    .into(),
                 link: Some(self.link("verify-email", token(mail, vault)?.expose())),
                 after: "If it was not you, ignore this mail: without the link nothing happens.",
             },
             MailKind::PasswordReset => Words {
                 subject: "Set a new password",
+                name: String::new(),
                 before: "Somebody, most likely you, has forgotten the password of your account at CallFairy.\n\
-                         Follow this link to set a new one. It works once, for 10 minutes.",
+                         Follow this link to set a new one. It works once, for 10 minutes."
+                    .into(),
                 link: Some(self.link("reset-password", token(mail, vault)?.expose())),
                 after: "If it was not you, ignore this mail: your password stays as it is.",
             },
             MailKind::PasswordChanged => Words {
                 subject: "Your password was changed",
+                name: String::new(),
                 before: "The password of your account at CallFairy was changed just now.\n\
-                         Other devices were signed out.",
+                         Other devices were signed out."
+                    .into(),
                 link: None,
                 after: "If it was not you, set a new password at once: choose \"forgot password\" when signing in.",
             },
             MailKind::TotpEnabled => Words {
                 subject: "Signing in asks for a code now",
+                name: String::new(),
                 before: "From now on, signing in to your account at CallFairy asks for a code of your\n\
-                         authenticator app as well. Keep the recovery codes in a safe place.",
+                         authenticator app as well. Keep the recovery codes in a safe place."
+                    .into(),
                 link: None,
                 after: "If it was not you, set a new password at once, and tell whoever runs your platform.",
             },
             MailKind::TotpDisabled => Words {
                 subject: "Signing in asks for no code any more",
-                before: "From now on, signing in to your account at CallFairy asks for the password alone.",
+                name: String::new(),
+                before: "From now on, signing in to your account at CallFairy asks for the password alone.".into(),
                 link: None,
                 after: "If it was not you, set a new password at once, and turn the codes on again.",
             },
             MailKind::GoogleJoined => Words {
                 subject: "You can sign in with Google now",
+                name: String::new(),
                 before: "Somebody, most likely you, has signed in to your account at CallFairy with the\n\
-                         account that this address has at Google. That works from now on.",
+                         account that this address has at Google. That works from now on."
+                    .into(),
                 link: None,
                 after: "If it was not you, somebody else can use this address at Google: see to it there first, and\n\
                         tell whoever runs your platform.",
             },
             MailKind::AlreadyRegistered => Words {
                 subject: "You already have an account",
+                name: String::new(),
                 before: "Somebody, most likely you, has tried to register this address at CallFairy.\n\
-                         It has an account already, and nothing has changed: sign in as before.",
+                         It has an account already, and nothing has changed: sign in as before."
+                    .into(),
                 link: None,
                 after: "If it was not you, ignore this mail.",
             },
             MailKind::SessionEnded => Words {
                 subject: "You were signed out on one device",
+                name: String::new(),
                 before: "A device of yours was signed out of CallFairy: its key was used twice.\n\
-                         That happens when somebody has copied it. Sign in again on that device.",
+                         That happens when somebody has copied it. Sign in again on that device."
+                    .into(),
                 link: None,
                 after: "If this comes again, or you do not know the device, change your password.",
             },
+            MailKind::Invitation => Words {
+                subject: "You are invited to CallFairy",
+                name: String::new(),
+                before: "Whoever runs CallFairy for you has made you an account with this address.\n\
+                         Follow this link to set your password. It works once, for 7 days."
+                    .into(),
+                link: Some(self.link("accept-invitation", token(mail, vault)?.expose())),
+                after: "If you expect nothing like that, ignore this mail: without the link nothing happens.",
+            },
+            MailKind::MembershipInvited => self.invited(membership(mail)?),
+            MailKind::MembershipAdded => self.added(membership(mail)?),
         })
     }
 
-    fn link(&self, page: &str, token: &str) -> String {
-        format!("{}/{page}?token={token}", self.public_url.as_str().trim_end_matches('/'))
+    fn invited(&self, Membership { name, organisation, invited_by, expires_at }: &Membership) -> Words {
+        let (organisation, until) = (shown(organisation), expires_at.get().strftime("%-d %B %Y, %H:%M UTC"));
+        Words {
+            subject: "You are invited to join an organisation",
+            name: shown(name),
+            before: format!(
+                "{} has invited you to join \"{organisation}\" at CallFairy.\n\
+                 Register with this address, or confirm it if you have done so already: once that is done\n\
+                 you are a member. The invitation waits until {until}.",
+                somebody(invited_by),
+            )
+            .into(),
+            link: Some(self.page("register")),
+            after: "If you do not know them, ignore this mail: without an account nothing happens.",
+        }
     }
+
+    fn added(&self, Membership { name, organisation, invited_by, .. }: &Membership) -> Words {
+        let organisation = shown(organisation);
+        Words {
+            subject: "You were added to an organisation",
+            name: shown(name),
+            before: format!(
+                "{} has added you to \"{organisation}\" at CallFairy.\n\
+                 You are a member from now on: sign in as before.",
+                somebody(invited_by),
+            )
+            .into(),
+            link: Some(self.page("login")),
+            after: "If you do not know them, tell whoever runs your platform.",
+        }
+    }
+
+    fn page(&self, page: &str) -> String {
+        format!("{}/{page}", self.public_url.as_str().trim_end_matches('/'))
+    }
+
+    fn link(&self, page: &str, token: &str) -> String {
+        format!("{}?token={token}", self.page(page))
+    }
+}
+
+fn membership(mail: &MailRow) -> Result<&Membership, Error> {
+    mail.membership().ok_or_else(|| Error::Defect(format!("a mail of the kind {} tells of no membership", mail.kind)))
+}
+
+/// A name that somebody wrote, as a mail shows it: one line, not too long.
+fn shown(name: &str) -> String {
+    let line = name.replace(char::is_control, " ");
+    line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_NAME).collect()
+}
+
+fn somebody(name: &str) -> String {
+    let name = shown(name);
+    if name.is_empty() { "Somebody".to_owned() } else { name }
 }
 
 /// The token of the mail's link.
@@ -134,16 +219,21 @@ fn token(mail: &MailRow, vault: &Vault) -> Result<Secret, Error> {
 impl Words {
     fn plain(&self) -> String {
         let link = self.link.as_ref().map(|link| format!("{link}\n\n")).unwrap_or_default();
-        format!("Hello,\n\n{}\n\n{link}{}\n\n{PRODUCT}\n", self.before, self.after)
+        format!("{}\n\n{}\n\n{link}{}\n\n{PRODUCT}\n", self.greeting(), self.before, self.after)
+    }
+
+    fn greeting(&self) -> String {
+        if self.name.is_empty() { "Hello,".to_owned() } else { format!("Hello {},", self.name) }
     }
 
     fn html(&self) -> String {
         let link = self.link.as_deref().map(escape).map(|link| format!("<p><a href=\"{link}\">{link}</a></p>\n"));
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n\
-             <p>Hello,</p>\n<p>{}</p>\n{}<p>{}</p>\n<p>{PRODUCT}</p>\n</body>\n</html>\n",
+             <p>{}</p>\n<p>{}</p>\n{}<p>{}</p>\n<p>{PRODUCT}</p>\n</body>\n</html>\n",
             escape(self.subject),
-            escape(self.before),
+            escape(&self.greeting()),
+            escape(&self.before),
             link.unwrap_or_default(),
             escape(self.after),
         )
@@ -224,7 +314,16 @@ mod tests {
     #[test]
     fn html_is_escaped() {
         let link = Some("https://example.com/?a=1&token=\"<x>".to_owned());
-        let words = Words { subject: "s", before: "b", link, after: "a" };
+        let name = "<b>Nia</b>".to_owned();
+        let words = Words { subject: "s", name, before: "\"<Acme>\" & b".into(), link, after: "a" };
+        assert!(words.html().contains("<p>Hello &lt;b&gt;Nia&lt;/b&gt;,</p>\n<p>&quot;&lt;Acme&gt;&quot; &amp; b</p>"));
         assert!(words.html().contains("href=\"https://example.com/?a=1&amp;token=&quot;&lt;x&gt;\""));
+    }
+
+    #[test]
+    fn a_name_is_one_line_and_not_too_long() {
+        assert_eq!(shown(" Acme\r\n\r\nBuy now:\t things "), "Acme Buy now: things");
+        assert_eq!(shown(&"é".repeat(MAX_NAME + 1)), "é".repeat(MAX_NAME));
+        assert_eq!(somebody(" \n"), "Somebody");
     }
 }

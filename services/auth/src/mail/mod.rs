@@ -17,7 +17,7 @@ use crate::Error;
 use crate::domain::email;
 use crate::domain::ids::MailId;
 use crate::store::mail::{self, MailKind, MailRow};
-use crate::store::single_use_token::{RESET_LIFETIME, VERIFICATION_LIFETIME};
+use crate::store::single_use_token::{INVITATION_LIFETIME, RESET_LIFETIME, VERIFICATION_LIFETIME};
 use crate::vault::Vault;
 use async_trait::async_trait;
 use callfairy_core::{Clock, Timestamp};
@@ -149,6 +149,7 @@ pub async fn sweep(pool: Pool, queue: Queue, shutdown: CancellationToken) -> Res
 const fn give_up_after(kind: MailKind) -> Duration {
     match kind {
         MailKind::PasswordReset => RESET_LIFETIME,
+        MailKind::Invitation | MailKind::MembershipInvited => INVITATION_LIFETIME,
         _ => VERIFICATION_LIFETIME,
     }
 }

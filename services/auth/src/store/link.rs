@@ -72,6 +72,12 @@ impl Sending<'_> {
         self.mail(db, user, MailKind::Verification, Some(self.token))
     }
 
+    /// To whom an account was made for.
+    pub fn invitation(&self, db: &mut Db, user: &UserRow) -> Result<(), Error> {
+        single_use_token::add_invitation(db, &opaque_token::hash(self.token.expose()), user, self.now)?;
+        self.mail(db, user, MailKind::Invitation, Some(self.token))
+    }
+
     /// To the address as the account has it, whatever spelling was given now.
     pub fn mail(&self, db: &mut Db, user: &UserRow, kind: MailKind, token: Option<&Secret>) -> Result<(), Error> {
         let mail = NewMail { recipient: &user.email, kind, token, trace: self.trace };

@@ -6,8 +6,9 @@ use crate::domain::ids::MailId;
 use crate::relay;
 use crate::vault::{Place, Vault};
 use callfairy_core::{Secret, Timestamp};
-use db::{Db, Sql, on, outbox};
+use db::{Db, Json, Sql, on, outbox};
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,8 +40,25 @@ db::text_enum!(
         TotpDisabled = "totp_disabled",
         /// Somebody has signed in with Google for the first time.
         GoogleJoined = "google_joined",
+        /// A superadmin has made an account for you: take it over with this link.
+        Invitation = "invitation",
+        /// You become a member of an organisation when you have an account.
+        MembershipInvited = "membership_invited",
+        /// You are a member of an organisation now.
+        MembershipAdded = "membership_added",
     }
 );
+
+/// What a mail tells of a membership. The names were written by people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// How to address whom it is for; may be empty.
+    pub name: String,
+    pub organisation: String,
+    /// May be empty.
+    pub invited_by: String,
+    pub expires_at: Timestamp,
+}
 
 /// A mail that somebody has claimed to send it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -52,9 +70,14 @@ pub struct MailRow {
     token: Option<Vec<u8>>,
     pub created_at: Timestamp,
     pub attempts: i32,
+    membership: Option<Json<Membership>>,
 }
 
 impl MailRow {
+    pub fn membership(&self) -> Option<&Membership> {
+        self.membership.as_ref().map(|json| &json.0)
+    }
+
     /// The token of its link.
     pub fn token(&self, vault: &Vault) -> Result<Option<Secret>, Error> {
         let Some(sealed) = &self.token else { return Ok(None) };
@@ -88,10 +111,39 @@ pub fn add(db: &mut Db, vault: &Vault, mail: &NewMail<'_>, now: Timestamp) -> Re
         mails::due_at.eq(db::now_plus(OVERDUE)),
     );
     on!(db, |c| diesel::insert_into(mails::table).values(row).execute(c))?;
-    let mut message = outbox::Outgoing::new(relay::MAIL, serde_json::json!({ "mail_id": id })).about(id);
-    message.headers.clone_from(mail.trace);
-    outbox::add(db, message)?;
+    ring(db, id, mail.trace)?;
     Ok(id)
+}
+
+/// A mail about a membership, which another service asks for under an id of its own.
+pub struct MembershipMail<'a> {
+    pub id: MailId,
+    pub recipient: &'a str,
+    pub kind: MailKind,
+    pub membership: Membership,
+    pub trace: &'a BTreeMap<String, String>,
+}
+
+/// As [`add`]. A mail that was asked for before is not added again.
+pub fn add_membership(db: &mut Db, mail: MembershipMail<'_>, now: Timestamp) -> QueryResult<()> {
+    let row = (
+        mails::id.eq(Sql(mail.id)),
+        mails::recipient.eq(mail.recipient),
+        mails::kind.eq(mail.kind),
+        mails::created_at.eq(Sql(now)),
+        mails::attempts.eq(0),
+        mails::due_at.eq(db::now_plus(OVERDUE)),
+        mails::membership.eq(Some(Json(mail.membership))),
+    );
+    let added =
+        on!(db, |c| diesel::insert_into(mails::table).values(row).on_conflict(mails::id).do_nothing().execute(c))?;
+    if added == 1 { ring(db, mail.id, mail.trace) } else { Ok(()) }
+}
+
+fn ring(db: &mut Db, id: MailId, trace: &BTreeMap<String, String>) -> QueryResult<()> {
+    let mut message = outbox::Outgoing::new(relay::MAIL, serde_json::json!({ "mail_id": id })).about(id);
+    message.headers.clone_from(trace);
+    outbox::add(db, message).map(drop)
 }
 
 /// Takes the mail to send it; `None` when that is done, given up, or being done by another one.
@@ -105,11 +157,17 @@ pub fn claim(db: &mut Db, id: MailId) -> QueryResult<Option<MailRow>> {
     on!(db, |c| diesel::update(free).set(claimed).returning(MailRow::as_returning()).get_result(c).optional())
 }
 
-/// It was sent; its token is forgotten.
+/// It was sent; its token and what it told are forgotten.
 pub fn sent(db: &mut Db, id: MailId, now: Timestamp) -> QueryResult<()> {
-    let done = (mails::sent_at.eq(Sql(now)), mails::token.eq(None::<Vec<u8>>));
+    let done = (mails::sent_at.eq(Sql(now)), forgotten());
     on!(db, |c| diesel::update(mails::table.find(Sql(id))).set(done).execute(c))?;
     Ok(())
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn forgotten() -> _ {
+    let (token, membership): (Option<Vec<u8>>, Option<Json<Membership>>) = (None, None);
+    (mails::token.eq(token), mails::membership.eq(membership))
 }
 
 /// It could not be sent; another attempt follows.
@@ -123,7 +181,7 @@ pub fn postpone(db: &mut Db, mail: &MailRow) -> QueryResult<()> {
 
 /// It will never be sent.
 pub fn give_up(db: &mut Db, id: MailId, now: Timestamp) -> QueryResult<()> {
-    let failed = (mails::failed_at.eq(Sql(now)), mails::token.eq(None::<Vec<u8>>));
+    let failed = (mails::failed_at.eq(Sql(now)), forgotten());
     on!(db, |c| diesel::update(mails::table.find(Sql(id))).set(failed).execute(c))?;
     Ok(())
 }

@@ -72,7 +72,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Binary, Integer, Nullable, Text};
-    use db::sql::{UtcTime, Uuid};
+    use db::sql::{Jsonb, UtcTime, Uuid};
 
     mails (id) {
         id -> Uuid,
@@ -85,6 +85,7 @@ diesel::table! {
         claimed_until -> Nullable<UtcTime>,
         sent_at -> Nullable<UtcTime>,
         failed_at -> Nullable<UtcTime>,
+        membership -> Nullable<Jsonb>,
     }
 }
 

@@ -12,12 +12,16 @@ use std::time::Duration;
 pub const VERIFICATION_LIFETIME: Duration = Duration::from_hours(24);
 /// How long the link that sets a new password works.
 pub const RESET_LIFETIME: Duration = Duration::from_mins(10);
+/// How long an invitation works: nobody waits at the mailbox for it, so it outlasts a weekend and a few days off, as
+/// invitations into organisations do.
+pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 db::text_enum!(
     /// What a token is good for, and nothing else.
     pub enum Purpose {
         Verification = "verification",
         PasswordReset = "password_reset",
+        Invitation = "invitation",
     }
 );
 
@@ -26,6 +30,7 @@ impl Purpose {
         match self {
             Self::Verification => VERIFICATION_LIFETIME,
             Self::PasswordReset => RESET_LIFETIME,
+            Self::Invitation => INVITATION_LIFETIME,
         }
     }
 }
@@ -81,6 +86,11 @@ pub fn add_verification(
 /// Adds a token that sets a new password.
 pub fn add_reset(db: &mut Db, hash: &Hash, user: &UserRow, now: Timestamp) -> QueryResult<()> {
     add(db, hash, user, Purpose::PasswordReset, None, now)
+}
+
+/// Adds a token that takes over an account which was made for its owner.
+pub fn add_invitation(db: &mut Db, hash: &Hash, user: &UserRow, now: Timestamp) -> QueryResult<()> {
+    add(db, hash, user, Purpose::Invitation, None, now)
 }
 
 fn add(
