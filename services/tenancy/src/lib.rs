@@ -16,6 +16,7 @@
 mod api;
 mod domain;
 mod error;
+mod relay;
 mod store;
 mod verification;
 
@@ -82,6 +83,7 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
         .access(api::Access(state.clone()))
         .grants(api::Grants(state.clone()))
         .members(api::Members(state.clone()))
+        .member_invitations(api::MemberInvitations(state.clone()))
         .api_keys(api::ApiKeys(state.clone()))
         .authority(api::Authority(state.clone()))
         .audit_log(api::AuditLog(state));
@@ -89,9 +91,11 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let mut tasks = Tasks::new(shutdown.clone());
     // What tenancy records goes the same way as what the others do.
     let trail = audit::Trail::new(context.clients.tenancy.clone(), context.identity.clone());
+    let relay = relay::Relay { auth: context.clients.auth.clone(), identity: context.identity.clone() };
     let (outbox, stop) = (pool.clone(), shutdown.token());
     tasks.spawn("tenancy's relay", async move {
-        db::outbox::relay(outbox, stop, |rows| trail.publish(rows)).await;
+        let publish = |rows| relay.clone().publish(rows);
+        db::outbox::relay(outbox, stop, |rows| trail.publish_beside(rows, publish)).await;
         Ok::<_, Infallible>(())
     });
     tasks.spawn("tenancy's refusals", audit::refusals(pool.clone(), context.refusals.clone(), shutdown.token()));

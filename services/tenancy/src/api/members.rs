@@ -2,18 +2,21 @@
 
 use super::Members;
 use crate::Result;
-use crate::domain::access::{Standing, in_organisation, standing};
+use crate::domain::access::{Organisation, Standing, UserFacts, in_organisation, standing};
 use crate::domain::email;
 use crate::domain::explanation::{Explanation, explain};
-use crate::store::invitations::{self, InvitationRow};
-use crate::store::members::{self as store, Member as ListedMember, MemberRow};
+use crate::domain::text::line;
+use crate::relay;
+use crate::store::invitations::{self, InvitationId, InvitationRow};
+use crate::store::members::{self as store, Member as ListedMember, MemberPatch, MemberRow};
 use crate::store::{accounts, organisations, snapshots};
-use access::Call;
+use access::{Call, OrgScope};
 use audit::{Action, Entry, Subject};
 use callfairy_core::{Page, Problem, Timestamp, UserId};
 use db::{Db, Sql, idempotency};
+use proto::auth::{MembershipNews, SendMembershipMailRequest};
 use proto::rpc::members as rpc;
-use proto::tenancy::{AccessExplanation, ListMembersResponse, Member};
+use proto::tenancy::{AccessExplanation, ListMembersResponse, Member, UpdateMemberRequest};
 use proto::types::{Detail, Empty};
 
 impl access::Members for Members {
@@ -28,15 +31,7 @@ impl access::Members for Members {
                 (snapshots::facts_of(db, &users)?, organisations::find_standing(db, scope.organisation_id())?);
             let member = |row: ListedMember| {
                 let facts = facts.get(&row.user_id).copied().unwrap_or_default();
-                let snapshot = in_organisation(&facts, organisation, true);
-                Member {
-                    user_id: row.user_id.to_string(),
-                    name: row.name,
-                    email: row.email,
-                    role: facts.role().into(),
-                    joined_at: Some(row.joined_at.into()),
-                    permissions: snapshot.permissions.iter().map(Into::into).collect(),
-                }
+                message(row, &facts, organisation)
             };
             Ok(ListMembersResponse { members: rows.into_iter().map(member).collect(), next_page_token })
         };
@@ -47,12 +42,14 @@ impl access::Members for Members {
         let (once, now, scope) = (call.once_key(), self.0.clock.now(), *call.scope());
         let invited = Entry::of(&call, Action::MemberInvited).within(scope.organisation_id());
         let added = Entry::of(&call, Action::MemberAdded);
+        let trace = call.trace().clone();
         let row = InvitationRow {
+            id: Sql(InvitationId::new()),
             organisation_id: Sql(scope.organisation_id()),
             folded_email: email::fold(&call.request.email),
             invited_by: Sql(call.user()?.id),
+            name: line("name", &call.request.name)?,
             email: call.request.email,
-            name: call.request.name.trim().to_owned(),
             created_at: Sql(now),
             expires_at: Sql(invitations::expires_at(now)),
         };
@@ -62,14 +59,43 @@ impl access::Members for Members {
                 invitations::lock(db, &row.folded_email)?;
                 invitations::put(db, &row)?;
                 audit::record(db, &invited, now)?;
-                if let Some(user) = accounts::active_with_address(db, &row.folded_email)? {
+                let news = if let Some(user) = accounts::active_with_address(db, &row.folded_email)? {
                     let joined = invitations::accept(db, user, &row.folded_email, now)?;
                     record_joined(db, &added, &joined, now)?;
+                    let is_new = joined.iter().any(|joined| joined.organisation_id.0 == row.organisation_id.0);
+                    is_new.then_some(MembershipNews::Added)
+                } else {
+                    Some(MembershipNews::Invited)
+                };
+                if let Some(news) = news {
+                    let mail = relay::mail(&mail(db, &scope, &row, news)?, &trace);
+                    db::outbox::add(db, mail)?;
                 }
                 Ok(Detail { detail: "whoever owns this address becomes a member with an active account".to_owned() })
             })
         };
         Ok(self.0.of(&scope).write(add).await?)
+    }
+
+    async fn update_member(&self, call: Call<rpc::UpdateMember>) -> Result<Member, Problem> {
+        let (scope, user, now) = (*call.scope(), super::id("user_id", &call.request.user_id)?, self.0.clock.now());
+        let entry = Entry::of(&call, Action::MemberChanged).about(Subject::User, user).within(scope.organisation_id());
+        let UpdateMemberRequest { name, job_title, phone, .. } = call.request;
+        let patch = MemberPatch {
+            name: own("name", name)?,
+            job_title: own("job_title", job_title)?,
+            phone: own("phone", phone)?,
+        };
+        let entry = entry.with("fields", patch.fields());
+        let update = move |db: &mut Db| -> Result<_> {
+            if patch != MemberPatch::default() && store::update(db, &scope, user, &patch)? {
+                audit::record(db, &entry, now)?;
+            }
+            let row = store::find(db, &scope, user)?.ok_or_else(Problem::not_found)?;
+            let organisation = organisations::find_standing(db, scope.organisation_id())?;
+            Ok(message(row, &snapshots::facts(db, user)?, organisation))
+        };
+        Ok(self.0.of(&scope).write(update).await?)
     }
 
     async fn remove_member(&self, call: Call<rpc::RemoveMember>) -> Result<Empty, Problem> {
@@ -103,6 +129,40 @@ impl access::Members for Members {
         };
         let Explanation { allowed, because } = self.0.of(&scope).read(explanation).await?;
         Ok(AccessExplanation { allowed, because })
+    }
+}
+
+/// What the organisation says in place of the account: `Some(None)` is nothing any more.
+fn own(field: &str, text: Option<String>) -> Result<Option<Option<String>>, Problem> {
+    let text = text.map(|text| line(field, &text)).transpose()?;
+    Ok(text.map(|text| Some(text).filter(|text| !text.is_empty())))
+}
+
+/// With a copy of all that it says: the invitation is gone when it is accepted.
+fn mail(db: &mut Db, scope: &OrgScope, row: &InvitationRow, news: MembershipNews) -> Result<SendMembershipMailRequest> {
+    let organisation = organisations::find(db, scope)?.ok_or_else(Problem::not_found)?;
+    Ok(SendMembershipMailRequest {
+        id: row.id.to_string(),
+        news: news.into(),
+        email: row.email.clone(),
+        name: row.name.clone(),
+        organisation_name: organisation.name,
+        invited_by_name: accounts::name(db, row.invited_by.0)?.unwrap_or_default(),
+        expires_at: Some(row.expires_at.0.into()),
+    })
+}
+
+fn message(row: ListedMember, facts: &UserFacts, organisation: Option<Organisation>) -> Member {
+    let snapshot = in_organisation(facts, organisation, true);
+    Member {
+        user_id: row.user_id.to_string(),
+        name: row.name().to_owned(),
+        email: row.email,
+        role: facts.role().into(),
+        joined_at: Some(row.joined_at.into()),
+        permissions: snapshot.permissions.iter().map(Into::into).collect(),
+        job_title: row.job_title,
+        phone: row.phone,
     }
 }
 

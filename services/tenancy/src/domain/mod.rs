@@ -6,3 +6,4 @@ pub mod chain;
 pub mod email;
 pub mod explanation;
 pub mod grants;
+pub mod text;

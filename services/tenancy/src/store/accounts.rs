@@ -49,6 +49,11 @@ pub fn exists(db: &mut Db, user: UserId) -> QueryResult<bool> {
     on!(db, |c| diesel::select(diesel::dsl::exists(accounts::table.find(Sql(user)))).get_result(c))
 }
 
+/// What somebody is called.
+pub fn name(db: &mut Db, user: UserId) -> QueryResult<Option<String>> {
+    on!(db, |c| accounts::table.find(Sql(user)).select(accounts::name).first(c).optional())
+}
+
 /// The active account with an address, as [`crate::domain::email::fold`] gives it. Should a report be missing, so that
 /// there are two, the newer one: ids are ordered by time.
 pub fn active_with_address(db: &mut Db, folded: &str) -> QueryResult<Option<UserId>> {

@@ -2,7 +2,8 @@
 
 use super::members::{self, MemberRow};
 use super::schema::invitations;
-use callfairy_core::{OrganisationId, Timestamp, UserId};
+use access::OrgScope;
+use callfairy_core::{Id, OrganisationId, Page, Timestamp, UserId};
 use db::purge::BATCH;
 use db::{Db, Sql, on};
 use diesel::prelude::*;
@@ -11,9 +12,15 @@ use std::time::Duration;
 /// How long an invitation waits for an account.
 const WAITS: Duration = Duration::from_hours(7 * 24);
 
-#[derive(Debug, Clone, Insertable, AsChangeset)]
+/// Names the ids of invitations.
+#[derive(Debug)]
+pub enum InvitationMark {}
+pub type InvitationId = Id<InvitationMark>;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = invitations, primary_key(organisation_id, folded_email))]
 pub struct InvitationRow {
+    pub id: Sql<InvitationId>,
     pub organisation_id: Sql<OrganisationId>,
     /// As [`crate::domain::email::fold`] gives it.
     pub folded_email: String,
@@ -65,6 +72,39 @@ pub fn accept(db: &mut Db, user: UserId, folded_email: &str, now: Timestamp) -> 
     let done = invitations::table.filter(invitations::folded_email.eq(folded_email));
     on!(db, |c| diesel::delete(done).execute(c))?;
     Ok(joined)
+}
+
+/// Those that wait, newest first: ids are ordered by time.
+pub fn page(
+    db: &mut Db,
+    scope: &OrgScope,
+    page: &Page<InvitationId>,
+    now: Timestamp,
+) -> QueryResult<Vec<InvitationRow>> {
+    on!(db, |c| {
+        let mut query = invitations::table
+            .filter(invitations::organisation_id.eq(Sql(scope.organisation_id())))
+            .filter(invitations::expires_at.gt(Sql(now)))
+            .select(InvitationRow::as_select())
+            .into_boxed();
+        if let Some(id) = page.after {
+            query = query.filter(invitations::id.lt(Sql(id)));
+        }
+        query.order(invitations::id.desc()).limit(page.limit()).load(c)
+    })
+}
+
+/// Takes it away, and answers whether it waited until now. An account that is reported meanwhile has made a member of its
+/// owner, or never will.
+pub fn withdraw(db: &mut Db, scope: &OrgScope, id: InvitationId, now: Timestamp) -> QueryResult<bool> {
+    let waiting = invitations::table
+        .filter(invitations::organisation_id.eq(Sql(scope.organisation_id())))
+        .filter(invitations::id.eq(Sql(id)))
+        .filter(invitations::expires_at.gt(Sql(now)));
+    let address: Option<String> = on!(db, |c| waiting.select(invitations::folded_email).first(c).optional())?;
+    let Some(address) = address else { return Ok(false) };
+    lock(db, &address)?;
+    Ok(on!(db, |c| diesel::delete(waiting).execute(c))? == 1)
 }
 
 /// Those that have waited in vain. For [`db::purge::run`].

@@ -20,9 +20,30 @@ pub struct MemberRow {
 #[derive(Debug, Clone, Queryable)]
 pub struct Member {
     pub user_id: UserId,
-    pub name: String,
+    own_name: Option<String>,
+    account_name: String,
     pub email: String,
     pub joined_at: Timestamp,
+    pub job_title: Option<String>,
+    pub phone: Option<String>,
+}
+
+/// What the organisation calls a member: `None` leaves it, `Some(None)` removes it.
+#[derive(Debug, Default, PartialEq, AsChangeset)]
+#[diesel(table_name = members)]
+pub struct MemberPatch {
+    pub name: Option<Option<String>>,
+    pub job_title: Option<Option<String>>,
+    pub phone: Option<Option<String>>,
+}
+
+impl MemberPatch {
+    /// The names of those that it sets.
+    pub fn fields(&self) -> Vec<&'static str> {
+        let Self { name, job_title, phone } = self;
+        let fields = [("name", name.is_some()), ("job_title", job_title.is_some()), ("phone", phone.is_some())];
+        fields.into_iter().filter_map(|(name, is_set)| is_set.then_some(name)).collect()
+    }
 }
 
 /// The key of a list's row: those who joined first come first.
@@ -31,6 +52,11 @@ pub type PageKey = (Timestamp, UserId);
 impl Member {
     pub fn page_key(&self) -> PageKey {
         (self.joined_at, self.user_id)
+    }
+
+    /// As the organisation has it, else as the account has it.
+    pub fn name(&self) -> &str {
+        self.own_name.as_deref().unwrap_or(&self.account_name)
     }
 }
 
@@ -53,13 +79,37 @@ pub fn remove(db: &mut Db, scope: &OrgScope, user: UserId) -> QueryResult<bool> 
     Ok(on!(db, |c| diesel::delete(member).execute(c))? == 1)
 }
 
+/// Answers whether there is such a member.
+pub fn update(db: &mut Db, scope: &OrgScope, user: UserId, patch: &MemberPatch) -> QueryResult<bool> {
+    let member = members::table.find((Sql(scope.organisation_id()), Sql(user)));
+    Ok(on!(db, |c| diesel::update(member).set(patch).execute(c))? == 1)
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn shown(organisation: OrganisationId) -> _ {
+    let organisation: Sql<OrganisationId> = Sql(organisation);
+    members::table
+        .inner_join(accounts::table.on(accounts::user_id.eq(members::user_id)))
+        .filter(members::organisation_id.eq(organisation))
+        .select((
+            members::user_id,
+            members::name,
+            accounts::name,
+            accounts::email,
+            members::joined_at,
+            members::job_title,
+            members::phone,
+        ))
+}
+
+pub fn find(db: &mut Db, scope: &OrgScope, user: UserId) -> QueryResult<Option<Member>> {
+    let member = shown(scope.organisation_id()).filter(members::user_id.eq(Sql(user)));
+    on!(db, |c| member.first(c).optional())
+}
+
 pub fn page(db: &mut Db, scope: &OrgScope, page: &Page<PageKey>) -> QueryResult<Vec<Member>> {
     on!(db, |c| {
-        let mut query = members::table
-            .inner_join(accounts::table.on(accounts::user_id.eq(members::user_id)))
-            .filter(members::organisation_id.eq(Sql(scope.organisation_id())))
-            .select((members::user_id, accounts::name, accounts::email, members::joined_at))
-            .into_boxed();
+        let mut query = shown(scope.organisation_id()).into_boxed();
         if let Some((joined_at, user)) = page.after {
             // The first condition tells the database where in the index to begin; an OR alone does not.
             query = query.filter(members::joined_at.ge(Sql(joined_at)));

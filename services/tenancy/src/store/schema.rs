@@ -72,6 +72,7 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
     use db::sql::{UtcTime, Uuid};
 
     members (organisation_id, user_id) {
@@ -79,6 +80,9 @@ diesel::table! {
         user_id -> Uuid,
         joined_at -> UtcTime,
         added_by -> Uuid,
+        name -> Nullable<Text>,
+        job_title -> Nullable<Text>,
+        phone -> Nullable<Text>,
     }
 }
 
@@ -94,6 +98,7 @@ diesel::table! {
         invited_by -> Uuid,
         created_at -> UtcTime,
         expires_at -> UtcTime,
+        id -> Uuid,
     }
 }
 

@@ -59,6 +59,7 @@ async fn tells_who_the_members_are(world: &World) {
         role: role.into(),
         joined_at: Some(world.clock.now().into()),
         permissions: permissions.iter().map(|permission| (*permission).into()).collect(),
+        ..Default::default()
     };
     let every: Vec<_> = proto::PERMISSIONS.iter().map(|info| info.permission).collect();
     let first = Member {

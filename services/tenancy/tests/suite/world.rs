@@ -1,5 +1,6 @@
-//! tenancy as it runs, with a stand-in for auth's keys.
+//! tenancy as it runs, with a stand-in for auth.
 
+use crate::post::Post;
 use access::{Client, LocalSlot, Meta, ServiceIdentity, Services};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -32,6 +33,8 @@ pub struct World {
     /// Of another service.
     pub service: ServiceIdentity,
     pub superadmin: UserId,
+    /// The mail that auth was asked for.
+    pub post: Post,
     settings: Settings,
     context: Context,
     shutdown: Shutdown,
@@ -66,7 +69,8 @@ impl World {
         }
         let keys = settings.internal_keys().unwrap();
         let context = |name| Context::new(name, clients.clone(), &keys, Arc::new(clock.clone()));
-        serve_keys(&context("auth"), &slots.auth);
+        let post = Post::default();
+        serve_auth(&context("auth"), &slots.auth, post.clone());
 
         let (shutdown, service, context) = (Shutdown::new(), context("agent").identity, context("tenancy"));
         let config = Config::new(&settings, context.clone());
@@ -77,6 +81,7 @@ impl World {
             tenancy: clients.tenancy.clone(),
             service,
             superadmin: UserId::new(),
+            post,
             settings,
             context,
             shutdown,
@@ -260,6 +265,6 @@ pub fn code<T: std::fmt::Debug>(answer: Result<T, Problem>) -> ErrorCode {
     answer.unwrap_err().code
 }
 
-fn serve_keys(context: &Context, slot: &LocalSlot) {
-    slot.fill(Arc::new(Services::new(context.guard()).keys(TestKey::default())));
+fn serve_auth(context: &Context, slot: &LocalSlot, post: Post) {
+    slot.fill(Arc::new(Services::new(context.guard()).keys(TestKey::default()).membership_mail(post)));
 }
