@@ -1,6 +1,6 @@
 //! Requests that work: the least that each RPC with a body asks for, in each form that it takes.
 
-use super::operations::{Body, Operation};
+use super::operations::{Body, Operation, Place, Takes};
 use super::words::Words;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 /// of its kind, or for the first thing that an RPC has made.
 pub fn table() -> Vec<(&'static str, Vec<Value>)> {
     vec![
-        ("UpdateOrganisation", vec![json!({"description": "$text"})]),
         ("AddMember", vec![json!({"email": "$email", "name": "$text"})]),
         ("CreateApiKey", vec![json!({"name": "$text", "permissions": ["view_contacts"]})]),
         (
@@ -30,7 +29,6 @@ pub fn table() -> Vec<(&'static str, Vec<Value>)> {
                 "voicemail": {"action": "leave_message", "message": "$text"},
             })],
         ),
-        ("UpdateAssistant", vec![json!({"prompt": "$text"})]),
         (
             "CreateCall",
             vec![
@@ -60,6 +58,8 @@ pub fn of(operation: &Operation) -> Vec<Value> {
         Body::Empty => return vec![json!({})],
         // Whoever may not call it is told so, whatever the body says.
         _ if !operation.is_scoped() => return vec![json!({})],
+        // Whatever changes a thing may change any of its texts alone.
+        Body::Json if operation.verb == "PATCH" => return vec![least_change(operation)],
         Body::Json | Body::Form => {}
     }
     let known = table().into_iter().find(|(name, _)| *name == operation.name);
@@ -73,7 +73,15 @@ pub fn of(operation: &Operation) -> Vec<Value> {
     bodies
 }
 
-/// Whether the body names other things.
+fn least_change(operation: &Operation) -> Value {
+    let text = operation.fields.iter().find_map(|field| match (&field.place, &field.takes) {
+        (Place::Body(way), Takes::Text) if way.len() == 1 => Some(way[0].as_str()),
+        _ => None,
+    });
+    json!({text.unwrap_or_else(|| panic!("{} changes no text", operation.name)): "$text"})
+}
+
+/// Whether the body names no other things.
 pub fn is_complete(body: &Value) -> bool {
     match body {
         Value::String(text) => !text.starts_with("$Create"),

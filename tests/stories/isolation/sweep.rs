@@ -1,7 +1,7 @@
 //! Every place of every request, with what is another organisation's.
 
 use super::bodies;
-use super::operations::{Body, Field, Operation, Place, Takes};
+use super::operations::{Field, Operation, Place, Takes};
 use super::request::{Known, Request, Told, each_text};
 use super::tenant::{Reading, Tenant, ids, some_ids};
 use super::words::Words;
@@ -249,8 +249,9 @@ impl Sweep<'_> {
                 }
             }
         }
-        let whole = if operation.body == Body::Json { ": its bodies in bodies.rs do not lead there" } else { "" };
-        self.wrong.push(format!("{} {:?}: our own are answered like unknown ones{whole}", operation.name, field.place));
+        let place = &field.place;
+        self.wrong
+            .push(format!("{} {place:?}: our own are answered like unknown ones, in all its bodies", operation.name));
     }
 }
 

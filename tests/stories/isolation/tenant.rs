@@ -18,8 +18,6 @@ pub struct Tenant {
     pub words: Words,
     /// The first thing that each RPC made.
     pub made: BTreeMap<String, String>,
-    /// What the keys of its requests begin with.
-    pub once: &'static str,
 }
 
 /// What was read, by URL.
@@ -48,7 +46,7 @@ impl Tenant {
         let key = agent.post(&path("/api-keys"), key).await.expect(201);
         let program = platform.client().with_token(key["key"].as_str().unwrap());
         program.get(&path("/contacts")).await.expect(200);
-        let mut tenant = Self { organisation, agent, program, words, made: BTreeMap::new(), once: "the-same-key" };
+        let mut tenant = Self { organisation, agent, program, words, made: BTreeMap::new() };
         tenant.make(operations).await;
         tenant.call(&tenant.words.phone("01"), "completed").await;
         let campaign = tenant.path(&format!("/campaigns/{}", tenant.made["CreateCampaign"]));
@@ -62,12 +60,10 @@ impl Tenant {
         for (name, bodies) in bodies::table() {
             let operation = operations.iter().find(|operation| operation.name == name);
             let operation = operation.unwrap_or_else(|| panic!("no RPC is called {name}"));
-            if !operation.creates {
-                continue;
-            }
             for (n, body) in bodies.iter().chain(&bodies).enumerate() {
                 let mut request = Request::new(operation, bodies::fill(body, &self.words, &self.made));
-                request.once = Some(format!("{}-{n}", self.once));
+                // Every organisation takes the same keys.
+                request.once = Some(format!("{name}-{n}"));
                 let answer = request.path("organisation_id", &self.organisation).send(&self.agent).await;
                 assert!(answer.status < 300, "{name}: {}", answer.body);
                 if let Some(id) = answer.body["id"].as_str() {
@@ -75,6 +71,11 @@ impl Tenant {
                 }
             }
         }
+        self.settle().await;
+    }
+
+    /// Waits until all its imports have come to their ends.
+    pub async fn settle(&self) {
         let imports = self.path("/imports");
         eventually("the imports came to their ends", PATIENCE, async || {
             let imports = self.agent.get(&imports).await.expect(200);
@@ -160,11 +161,11 @@ impl Tenant {
         let mut tokens = BTreeSet::new();
         let lists = operations.iter().filter(|operation| operation.is_scoped() && operation.takes("page_token"));
         for operation in lists {
-            let orders = operation.fields.iter().find_map(|field| match (&field.place, &field.takes) {
+            let other_order = operation.fields.iter().find_map(|field| match (&field.place, &field.takes) {
                 (Place::Query(name), Takes::Word(order)) if name == "order_by" => Some(order.as_str()),
                 _ => None,
             });
-            for order in [None, orders] {
+            for order in [None, other_order] {
                 let request = self.one(operation, "").query("page_size", "1");
                 let request = order.map_or(request.clone(), |order| request.query("order_by", order));
                 if operation.path_ids().next().is_none() {
