@@ -203,11 +203,15 @@ async fn every_route_is_as_open_as_the_contract_says(layout: Layout) {
         }
     }
 
+    let ended = world.admin.post("/organisations", json!({"name": "Ended"})).await.expect(201);
+    let ended = ended["id"].as_str().unwrap().to_owned();
     let mut wrong = vec![];
     for (organisation, knocker) in &knockers {
         for door in &doors {
             let Some(route) = door.route else { continue };
-            let (status, body) = knock(&knocker.client, organisation, route).await;
+            // What the superadmin ends is nobody else's.
+            let ends = door.rpc.ends_with("/DeleteOrganisation");
+            let (status, body) = knock(&knocker.client, if ends { &ended } else { organisation }, route).await;
             let told = match (status, body["code"].as_str()) {
                 (401, Some("unauthenticated")) => Told::Unauthenticated,
                 (403, _) => Told::Denied(used.iter().copied().find(|key| body["permission"] == *key)),

@@ -65,7 +65,7 @@ pub async fn run(mut settings: Settings, up: oneshot::Sender<Started>, shutdown:
         let _ = announce.send(first);
     });
     tasks.spawn("auth", auth::serve(auth, Listener::local(slots.auth.clone()), shutdown.clone()));
-    let tenancy = tenancy::Config::new(&settings, context("tenancy"));
+    let tenancy = tenancy::Config::new(&settings, context("tenancy"))?;
     tasks.spawn("tenancy", tenancy::serve(tenancy, Listener::local(slots.tenancy.clone()), shutdown.clone()));
     let agent = agent::Config::new(&settings, context("agent"));
     tasks.spawn("agent", agent::serve(agent, Listener::local(slots.agent.clone()), shutdown.clone()));

@@ -1,9 +1,10 @@
 //! What handlers and background tasks work with.
 
+use crate::domain::phone::Country;
 use crate::domain::webhook_token::WebhookTokens;
 use crate::error::Result;
 use access::{OrgScope, SystemScope};
-use callfairy_core::{Secret, Timestamp};
+use callfairy_core::{Problem, Secret, Timestamp};
 use queue::Queue;
 use runtime::Context;
 use std::sync::Arc;
@@ -52,6 +53,21 @@ impl State {
     pub async fn record(&self, scope: &OrgScope, entry: audit::Entry) -> Result<()> {
         let (entry, now) = (entry.within(scope.organisation_id()), self.now());
         self.of(scope).write(move |db| Ok(audit::record(db, &entry, now)?)).await
+    }
+
+    /// The country that a request names, or else the organisation's.
+    pub async fn default_country(
+        &self,
+        scope: &OrgScope,
+        named: Option<String>,
+    ) -> std::result::Result<Option<String>, Problem> {
+        if let Some(named) = named.filter(|code| !code.is_empty()) {
+            return Ok(Some(named));
+        }
+        let settings = self.organisations.settings(scope.organisation_id()).await?;
+        let own = Some(settings.default_country.clone());
+        // Where nobody has a telephone, it helps no number.
+        Ok(own.filter(|code| Country::parse(code).is_ok()))
     }
 
     /// The tables of all organisations.

@@ -1,6 +1,7 @@
 //! What goes wrong in tenancy, and what the outside reads of it.
 
 use callfairy_core::Problem;
+use runtime::vault::VaultError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -9,6 +10,8 @@ pub enum Error {
     /// What the caller is told as it stands.
     #[error(transparent)]
     Problem(#[from] Problem),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error("the system gives no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
 }
@@ -26,7 +29,7 @@ impl From<Error> for Problem {
         match error {
             Error::Db(error) => error.into(),
             Error::Problem(problem) => problem,
-            Error::Randomness(_) => {
+            Error::Vault(_) | Error::Randomness(_) => {
                 tracing::error!(%error, "cannot answer");
                 Self::internal()
             }

@@ -18,17 +18,19 @@ mod domain;
 mod error;
 mod relay;
 mod store;
+mod vault;
 mod verification;
 
 pub use verification::{Fault, VerificationError, Verified, verify_audit_log};
 
 use error::{Error, Result};
+use vault::Vault;
 
 use access::{Services, Snapshots};
 use callfairy_core::Secret;
 use db::{Migrations, Pool};
 use runtime::health::Health;
-use runtime::{BoxError, Context, Listener, Program, Service, Settings, Shutdown, Tasks};
+use runtime::{BoxError, Context, KeyRing, Listener, Program, Service, Settings, Shutdown, Tasks};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,19 +44,22 @@ pub const MIGRATIONS: Migrations =
 pub struct Config {
     pub database_url: Secret,
     pub pool_size: u32,
+    /// Seals what must not be read.
+    pub master_keys: KeyRing,
     /// Where the service's own binary answers health checks.
     pub ops_addr: Option<SocketAddr>,
     pub context: Context,
 }
 
 impl Config {
-    pub fn new(settings: &Settings, context: Context) -> Self {
-        Self {
+    pub fn new(settings: &Settings, context: Context) -> Result<Self, BoxError> {
+        Ok(Self {
             database_url: settings.database(Service::Tenancy).clone(),
             pool_size: settings.database_pool_size,
+            master_keys: settings.master_keys()?,
             ops_addr: settings.ops_addr.filter(|_| settings.program == Program::Tenancy),
             context,
-        }
+        })
     }
 }
 
@@ -62,24 +67,30 @@ impl Config {
 pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), BoxError> {
     let context = Context::remote("tenancy", &settings)?;
     let listener = Listener::bind(settings.endpoints.tenancy.addr).await?;
-    serve(Config::new(&settings, context), listener, shutdown).await
+    serve(Config::new(&settings, context)?, listener, shutdown).await
 }
 
 /// Runs tenancy until the shutdown. Refuses a schema that [`MIGRATIONS`] do not fit.
 pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Result<(), BoxError> {
-    let Config { database_url, pool_size, ops_addr, context } = config;
+    let Config { database_url, pool_size, master_keys, ops_addr, context } = config;
     let (url, schema) = (database_url.clone(), Service::Tenancy.name());
     tokio::task::spawn_blocking(move || db::check(url.expose(), schema, &MIGRATIONS)).await??;
     let pool = Pool::open(database_url.expose(), schema, pool_size)?;
 
     let latest_change = context.clients.latest_change.clone();
     let changes = api::Changes::new(latest_change.clone(), shutdown.clone());
-    let state =
-        api::State { pool: changes.noted(pool.clone()), clock: context.clock.clone(), changes: changes.clone() };
+    let state = api::State {
+        pool: changes.noted(pool.clone()),
+        clock: context.clock.clone(),
+        changes: changes.clone(),
+        vault: Vault::new(master_keys),
+    };
     let own_access = api::OwnAccess(state.clone());
     let guard = context.guard_with(context.auth_keys(), Snapshots::uncached(Arc::new(own_access), latest_change));
     let services = Services::new(guard)
         .organisations(api::Organisations(state.clone()))
+        .deactivation(api::Deactivation(state.clone()))
+        .settings(api::Settings(state.clone()))
         .access(api::Access(state.clone()))
         .grants(api::Grants(state.clone()))
         .members(api::Members(state.clone()))

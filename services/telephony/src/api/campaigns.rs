@@ -45,7 +45,10 @@ impl access::Campaigns for Campaigns {
             _ => {}
         }
         let selection = Selection::parse(request.contacts.unwrap_or_default())?;
-        let pacing = request.pacing.unwrap_or(DEFAULT_PACING);
+        let pacing = match request.pacing {
+            Some(pacing) => pacing,
+            None => self.0.organisations.settings(scope.organisation_id()).await?.pacing.unwrap_or(DEFAULT_PACING),
+        };
         let whole = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
         let create = move |db: &mut Db| {
             idempotency::answer(db, &once, now, |db| -> Result<_> {

@@ -45,7 +45,12 @@ impl access::Contacts for Contacts {
 
     async fn create_contact(&self, call: Call<rpc::CreateContact>) -> std::result::Result<api::Contact, Problem> {
         let (once, scope, now) = (call.once_key(), *call.scope(), self.0.now());
-        let row = ContactRow::new(&scope, Id::new(), details(call.request)?, None, now);
+        let mut request = call.request;
+        // What begins with + is of no country that one would have to know.
+        if !request.phone_number.trim_start().starts_with('+') {
+            request.default_country = self.0.default_country(&scope, request.default_country).await?;
+        }
+        let row = ContactRow::new(&scope, Id::new(), details(request)?, None, now);
         let create = move |db: &mut db::Db| {
             idempotency::answer(db, &once, now, |db| -> Result<_> {
                 contacts::insert(db, &row).map_err(known_number)?;

@@ -37,6 +37,7 @@ pub async fn create(state: &State, call: StreamCall<rpc::CreateImport>) -> Resul
     let first = std::mem::take(&mut call.request.data);
     let mapping = Mapping::parse(&call.request.mapping)?;
     country(call.request.default_country.as_deref())?;
+    let default_country = state.default_country(call.scope(), call.request.default_country.clone()).await?;
 
     let id = ImportId::new();
     let organisation = call.scope().organisation_id();
@@ -61,7 +62,7 @@ pub async fn create(state: &State, call: StreamCall<rpc::CreateImport>) -> Resul
         encoding: file.encoding,
         delimiter: file.delimiter.to_string(),
         layout: Json(file.columns),
-        default_country: request.default_country.filter(|code| !code.is_empty()),
+        default_country,
         total_rows: 0,
         imported_rows: 0,
         updated_rows: 0,

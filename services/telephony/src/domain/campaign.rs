@@ -15,7 +15,7 @@ db::text_enum!(
     }
 );
 
-/// Calls at a time and in a second, when the campaign does not say.
+/// Calls at a time and in a second, when neither the campaign nor the organisation says.
 pub const DEFAULT_PACING: proto::types::Pacing = proto::types::Pacing { max_concurrent: 10, calls_per_second: 2 };
 
 /// A pause of the dispatcher is made good for at most this long.

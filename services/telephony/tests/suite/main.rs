@@ -13,5 +13,6 @@ mod imports;
 mod live;
 mod pipeline;
 mod recording;
+mod settings;
 mod tenants;
 mod world;

@@ -6,6 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use callfairy_core::{Clock, ErrorCode, OrganisationId, Problem, UserId};
 use proto::rpc::authority as authority_rpc;
 use proto::rpc::organisations as organisations_rpc;
+use proto::rpc::settings as settings_rpc;
 use proto::tenancy::{self as api, AccessSnapshot, Relation};
 use proto::types::Empty;
 use proto::{Permission, Rpc};
@@ -80,7 +81,8 @@ impl World {
         slots.auth.fill(Arc::new(Services::new(context("auth").guard()).keys(TestKey::default())));
         let services = Services::new(context("tenancy").guard());
         let audit_log = AuditLog::default();
-        let services = services.authority(tenancy.clone()).organisations(tenancy.clone()).audit_log(audit_log.clone());
+        let services = services.authority(tenancy.clone()).organisations(tenancy.clone()).settings(tenancy.clone());
+        let services = services.audit_log(audit_log.clone());
         slots.tenancy.fill(Arc::new(services));
 
         // Pauses that a test can wait for.
@@ -230,14 +232,21 @@ pub fn field<T: std::fmt::Debug>(answer: Result<T, Problem>) -> String {
     problem.fields[0].field.clone()
 }
 
-/// Who may do what.
+/// Who may do what, and how each organisation calls.
 #[derive(Debug, Clone, Default)]
-pub struct Tenancy(Arc<Mutex<HashMap<(UserId, OrganisationId), PermissionSet>>>);
+pub struct Tenancy(
+    Arc<Mutex<HashMap<(UserId, OrganisationId), PermissionSet>>>,
+    Arc<Mutex<HashMap<OrganisationId, api::CallingSettings>>>,
+);
 
 impl Tenancy {
     fn knows(&self, organisation: &str) -> bool {
         let known = self.0.lock().unwrap();
         known.keys().any(|(_, known)| known.to_string() == organisation)
+    }
+
+    pub fn set(&self, organisation: OrganisationId, settings: api::CallingSettings) {
+        self.1.lock().unwrap().insert(organisation, settings);
     }
 }
 
@@ -313,6 +322,30 @@ impl access::Organisations for Tenancy {
         &self,
         _: Call<organisations_rpc::UpdateOrganisation>,
     ) -> Result<api::Organisation, Problem> {
+        unused()
+    }
+}
+
+impl access::Settings for Tenancy {
+    async fn get_calling_settings(
+        &self,
+        call: Call<settings_rpc::GetCallingSettings>,
+    ) -> Result<api::CallingSettings, Problem> {
+        let organisation = call.request.organisation_id.parse().unwrap();
+        Ok(self.1.lock().unwrap().get(&organisation).cloned().unwrap_or_default())
+    }
+
+    async fn get_organisation_settings(
+        &self,
+        _: Call<settings_rpc::GetOrganisationSettings>,
+    ) -> Result<api::OrganisationSettings, Problem> {
+        unused()
+    }
+
+    async fn update_organisation_settings(
+        &self,
+        _: Call<settings_rpc::UpdateOrganisationSettings>,
+    ) -> Result<api::OrganisationSettings, Problem> {
         unused()
     }
 }

@@ -5,15 +5,18 @@ mod api_keys;
 mod audit_log;
 mod authority;
 mod changes;
+mod deactivation;
 mod grants;
 mod invitations;
 mod members;
 mod organisations;
 mod own_access;
+mod settings;
 
 pub use changes::Changes;
 pub use own_access::OwnAccess;
 
+use crate::vault::Vault;
 use ::access::OrgScope;
 use callfairy_core::{Clock, Id, Problem};
 use db::Pool;
@@ -26,6 +29,7 @@ pub struct State {
     pub pool: Pool,
     pub clock: Arc<dyn Clock>,
     pub changes: Changes,
+    pub vault: Vault,
 }
 
 impl State {
@@ -42,6 +46,8 @@ impl State {
 }
 
 pub struct Organisations(pub State);
+pub struct Deactivation(pub State);
+pub struct Settings(pub State);
 pub struct Access(pub State);
 pub struct Grants(pub State);
 pub struct Members(pub State);

@@ -3,7 +3,9 @@
 pub mod access;
 pub mod api_key;
 pub mod chain;
+pub mod country;
 pub mod email;
 pub mod explanation;
 pub mod grants;
+pub mod settings;
 pub mod text;

@@ -12,6 +12,7 @@ pub mod invitations;
 pub mod members;
 pub mod organisations;
 pub mod schema;
+pub mod settings;
 pub mod snapshots;
 
 use db::purge::Purge;

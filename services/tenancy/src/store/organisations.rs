@@ -112,6 +112,25 @@ pub fn update(db: &mut Db, scope: &OrgScope, patch: &OrganisationPatch, now: Tim
     Ok(())
 }
 
+/// What [`deactivate`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deactivated {
+    Now,
+    /// It was inactive.
+    Before,
+    Unknown,
+}
+
+/// Any organisation, by its id: for the platform itself.
+pub fn deactivate(db: &mut Db, id: OrganisationId, now: Timestamp) -> QueryResult<Deactivated> {
+    let active = organisations::table.find(Sql(id)).filter(organisations::is_active);
+    let inactive = (organisations::is_active.eq(false), organisations::updated_at.eq(Sql(now)));
+    if on!(db, |c| diesel::update(active).set(inactive).execute(c))? == 1 {
+        return Ok(Deactivated::Now);
+    }
+    Ok(find_standing(db, id)?.map_or(Deactivated::Unknown, |_| Deactivated::Before))
+}
+
 /// A page of the visible ones whose names contain `search`.
 pub fn page(db: &mut Db, visible: Visible, search: &str, page: &Page<PageKey>) -> QueryResult<Vec<OrganisationRow>> {
     on!(db, |c| {

@@ -154,6 +154,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use db::sql::{Jsonb, UtcTime, Uuid};
+
+    settings (organisation_id) {
+        organisation_id -> Uuid,
+        calling_window -> Nullable<Jsonb>,
+        pacing -> Nullable<Jsonb>,
+        default_country -> Nullable<Text>,
+        timezone -> Nullable<Text>,
+        caps -> Nullable<Jsonb>,
+        retention -> Nullable<Jsonb>,
+        bland_api_key -> Nullable<Binary>,
+        bland_key_hint -> Nullable<Text>,
+        bland_key_updated_at -> Nullable<UtcTime>,
+        updated_at -> UtcTime,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(organisations, accounts, assignments, members);
 
 diesel::table! {

@@ -7,7 +7,8 @@ use db::diesel::sql_types::{BigInt, Bool, Text};
 use db::{Pool, diesel};
 use proto::Permission;
 use proto::rpc::api_keys::CreateApiKey;
-use proto::tenancy::CreateApiKeyRequest;
+use proto::rpc::settings::UpdateOrganisationSettings;
+use proto::tenancy::{CreateApiKeyRequest, UpdateOrganisationSettingsRequest};
 use testkit::Database;
 
 /// What belongs to organisations, by the schema itself: a new table is in here the day it is made. Assignments are
@@ -58,6 +59,12 @@ async fn fill(world: &World, name: &str) -> OrganisationId {
         ..Default::default()
     };
     world.call::<CreateApiKey>(world.superadmin, request).await.unwrap();
+    let request = UpdateOrganisationSettingsRequest {
+        organisation_id: organisation.clone(),
+        timezone: Some("Asia/Tokyo".to_owned()),
+        ..Default::default()
+    };
+    world.call::<UpdateOrganisationSettings>(world.superadmin, request).await.unwrap();
     organisation.parse().unwrap()
 }
 

@@ -59,6 +59,7 @@ impl World {
         set("CALLFAIRY_DATA_DIR", data.path().display().to_string());
         set("CALLFAIRY_TENANCY_DATABASE_URL", database.url().to_owned());
         set("CALLFAIRY_INTERNAL_KEY", BASE64_STANDARD.encode([1; 32]));
+        set("CALLFAIRY_MASTER_KEY", BASE64_STANDARD.encode([2; 32]));
         if let Some(address) = listener.address() {
             set("CALLFAIRY_TENANCY_URL", format!("http://{address}"));
         }
@@ -73,7 +74,7 @@ impl World {
         serve_auth(&context("auth"), &slots.auth, post.clone());
 
         let (shutdown, service, context) = (Shutdown::new(), context("agent").identity, context("tenancy"));
-        let config = Config::new(&settings, context.clone());
+        let config = Config::new(&settings, context.clone()).unwrap();
         let served = tokio::spawn(tenancy::serve(config, listener, shutdown.clone()));
         let world = Self {
             database,
@@ -103,7 +104,7 @@ impl World {
 
     /// As this tenancy was given.
     pub fn config(&self) -> Config {
-        Config::new(&self.settings, self.context.clone())
+        Config::new(&self.settings, self.context.clone()).unwrap()
     }
 
     /// The latest change of access that this tenancy's process knows of.
