@@ -93,7 +93,7 @@ impl Tenant {
     pub async fn call(&self, number: &str, end: &str) -> Value {
         let body = json!({
             "phone_number": number, "task": self.words.say("text"), "record": true,
-            "metadata": {"note": self.words.say("text")},
+            "max_duration": 720, "metadata": {"note": self.words.say("text")},
         });
         let call = self.agent.post(&self.path("/calls"), body).await.expect(202);
         let path = self.path(&format!("/calls/{}", call["id"].as_str().unwrap()));
