@@ -33,7 +33,7 @@ impl access::UserInvitations for UserInvitations {
         let entry = Entry::of(&call, Action::UserCreated);
         let user = account(call.request, now)?;
         let entry = entry.about(Subject::User, user.id.0);
-        let (token, vault) = (opaque_token::generate(Kind::SingleUse).map_err(Error::from)?, state.vault.clone());
+        let (token, vault) = (opaque_token::generate(Kind::SingleUse)?, state.vault.clone());
         let invite = move |db: &mut Db| {
             idempotency::answer(db, &once, now, |db| {
                 if !user::insert(db, &user)? {
@@ -51,7 +51,7 @@ impl access::UserInvitations for UserInvitations {
         let (state, now, once, trace) = (&self.0, self.0.clock.now(), call.once_key(), call.trace().clone());
         let id: UserId = call.request.id.parse().map_err(|_| Problem::not_found())?;
         let entry = Entry::of(&call, Action::UserInvited).about(Subject::User, id);
-        let (token, vault) = (opaque_token::generate(Kind::SingleUse).map_err(Error::from)?, state.vault.clone());
+        let (token, vault) = (opaque_token::generate(Kind::SingleUse)?, state.vault.clone());
         let invite = move |db: &mut Db| {
             idempotency::answer(db, &once, now, |db| {
                 let user = user::lock(db, id)?.ok_or_else(Problem::not_found)?;

@@ -15,7 +15,7 @@ testkit::on_both!(
 );
 
 const NIA: &str = "nia@example.com";
-const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+const A_DAY: Duration = Duration::from_hours(24);
 
 fn request(world: &World, news: MembershipNews) -> SendMembershipMailRequest {
     SendMembershipMailRequest {

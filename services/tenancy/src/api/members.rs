@@ -81,6 +81,7 @@ impl access::Members for Members {
         let (scope, user, now) = (*call.scope(), super::id("user_id", &call.request.user_id)?, self.0.clock.now());
         let entry = Entry::of(&call, Action::MemberChanged).about(Subject::User, user).within(scope.organisation_id());
         let UpdateMemberRequest { name, job_title, phone, .. } = call.request;
+        let own = |field, text: Option<String>| text.map(|text| line(field, &text)).transpose();
         let patch = MemberPatch {
             name: own("name", name)?,
             job_title: own("job_title", job_title)?,
@@ -130,12 +131,6 @@ impl access::Members for Members {
         let Explanation { allowed, because } = self.0.of(&scope).read(explanation).await?;
         Ok(AccessExplanation { allowed, because })
     }
-}
-
-/// What the organisation says in place of the account: `Some(None)` is nothing any more.
-fn own(field: &str, text: Option<String>) -> Result<Option<Option<String>>, Problem> {
-    let text = text.map(|text| line(field, &text)).transpose()?;
-    Ok(text.map(|text| Some(text).filter(|text| !text.is_empty())))
 }
 
 /// With a copy of all that it says: the invitation is gone when it is accepted.

@@ -28,13 +28,12 @@ pub struct Member {
     pub phone: Option<String>,
 }
 
-/// What the organisation calls a member: `None` leaves it, `Some(None)` removes it.
-#[derive(Debug, Default, PartialEq, AsChangeset)]
-#[diesel(table_name = members)]
+/// What the organisation calls a member: `None` leaves it, an empty text removes it.
+#[derive(Debug, Default, PartialEq)]
 pub struct MemberPatch {
-    pub name: Option<Option<String>>,
-    pub job_title: Option<Option<String>>,
-    pub phone: Option<Option<String>>,
+    pub name: Option<String>,
+    pub job_title: Option<String>,
+    pub phone: Option<String>,
 }
 
 impl MemberPatch {
@@ -79,10 +78,16 @@ pub fn remove(db: &mut Db, scope: &OrgScope, user: UserId) -> QueryResult<bool> 
     Ok(on!(db, |c| diesel::delete(member).execute(c))? == 1)
 }
 
-/// Answers whether there is such a member.
+/// Answers whether there is such a member. The patch changes something.
 pub fn update(db: &mut Db, scope: &OrgScope, user: UserId, patch: &MemberPatch) -> QueryResult<bool> {
     let member = members::table.find((Sql(scope.organisation_id()), Sql(user)));
-    Ok(on!(db, |c| diesel::update(member).set(patch).execute(c))? == 1)
+    let kept = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let changed = (
+        patch.name.as_deref().map(|text| members::name.eq(kept(text))),
+        patch.job_title.as_deref().map(|text| members::job_title.eq(kept(text))),
+        patch.phone.as_deref().map(|text| members::phone.eq(kept(text))),
+    );
+    Ok(on!(db, |c| diesel::update(member).set(changed).execute(c))? == 1)
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]
