@@ -3,7 +3,8 @@
 //! Owns: agent assignments with their history and their grants, and the packages of permissions. An organisation has
 //! at most one active agent and a user is the active agent of at most one organisation: two partial unique indexes
 //! hold that, whatever runs at the same time. Refuses: to decide what an agent may do. It reports each assignment to
-//! tenancy, the authority, and forgets nothing: rows are revoked, never deleted.
+//! tenancy, the authority, and forgets nothing: rows are revoked, never deleted. When tenancy learns that a user or an
+//! organisation was deactivated, it asks agent to look again (`api/reviews.rs`), who revokes if that is still so.
 //!
 //! To add an RPC: write it in `proto/callfairy/agent`, build, and the compiler asks for its method in `api/`; what it
 //! reads and writes goes into `store/`. A change of an assignment raises its version, and calls `facts::enqueue` in
@@ -71,7 +72,10 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     let reporter = facts::Reporter { pool: pool.clone(), tenancy: tenancy.clone(), identity: identity.clone() };
     let neighbours = neighbours::Neighbours { auth, tenancy, identity };
     let state = api::State { pool: pool.clone(), clock: context.clock.clone(), neighbours, reporter: reporter.clone() };
-    let services = Services::new(context.guard()).agents(api::Agents(state)).packages(api::Packages);
+    let services = Services::new(context.guard())
+        .agents(api::Agents(state.clone()))
+        .reviews(api::Reviews(state))
+        .packages(api::Packages);
 
     let mut tasks = Tasks::new(shutdown.clone());
     let trail = audit::Trail::new(context.clients.tenancy.clone(), context.identity.clone());

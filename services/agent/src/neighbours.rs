@@ -53,6 +53,19 @@ impl Neighbours {
         Ok(names)
     }
 
+    /// Which end of an assignment is not active at this moment, if one is not: one that is no longer known is none.
+    pub async fn inactive_end(&self, row: &AssignmentRow) -> Result<Option<&'static str>, Problem> {
+        let names = self.names(std::slice::from_ref(row)).await?;
+        let is_active = |known: Option<&Known>| known.is_some_and(|known| known.is_active);
+        Ok(if !is_active(names.users.get(&row.user_id.to_string())) {
+            Some("user")
+        } else if !is_active(names.organisations.get(&row.organisation_id.to_string())) {
+            Some("organisation")
+        } else {
+            None
+        })
+    }
+
     /// The role that follows from all that was reported of the user.
     pub async fn role(&self, user: UserId) -> Result<Role, Problem> {
         let request = GetRolesRequest { user_ids: vec![user.to_string()] };

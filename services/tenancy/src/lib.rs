@@ -6,8 +6,8 @@
 //! Refuses: to be the source of those facts. Whether an account is active is auth's to say, who is whose agent is
 //! agent's; both report each change with a version, and an older one changes nothing here.
 //!
-//! Deactivating an organisation ends everybody's access to it but the superadmins'. Its agent's assignment stands
-//! until it is revoked where it was made.
+//! Deactivating an organisation ends everybody's access to it but the superadmins', at once. Its agent's assignment, or
+//! that of a user who was deactivated, is revoked where it was made, soon after (`reviews.rs`): it does not come back.
 //!
 //! To add an RPC: write it in `proto/callfairy/tenancy`, build, and the compiler asks for its method in `api/`; what
 //! it reads and writes goes into `store/`. To add a rule: `domain/access.rs`, and the same in the plain words of its
@@ -17,6 +17,7 @@ mod api;
 mod domain;
 mod error;
 mod relay;
+mod reviews;
 mod store;
 mod vault;
 mod verification;
@@ -103,9 +104,10 @@ pub async fn serve(config: Config, listener: Listener, shutdown: Shutdown) -> Re
     // What tenancy records goes the same way as what the others do.
     let trail = audit::Trail::new(context.clients.tenancy.clone(), context.identity.clone());
     let relay = relay::Relay { auth: context.clients.auth.clone(), identity: context.identity.clone() };
+    let reviews = reviews::Reviews { agent: context.clients.agent.clone(), identity: context.identity.clone() };
     let (outbox, stop) = (pool.clone(), shutdown.token());
     tasks.spawn("tenancy's relay", async move {
-        let publish = |rows| relay.clone().publish(rows);
+        let publish = |rows| reviews.clone().publish_beside(rows, |rows| relay.clone().publish(rows));
         db::outbox::relay(outbox, stop, |rows| trail.publish_beside(rows, publish)).await;
         Ok::<_, Infallible>(())
     });

@@ -96,7 +96,7 @@ impl access::Agents for Agents {
             }
             facts::enqueue(db, &[id])?;
             audit::record(db, &about(&entry, &row), now)?;
-            Ok(assignments::revoke(db, id, by, now)?)
+            Ok(assignments::revoke(db, id, Some(by), now)?)
         };
         let row = pool.write(revoke).await?;
         // Without it tenancy would answer the role of before. Who gets an error may ask again: it has been revoked.

@@ -2,6 +2,7 @@
 
 mod agents;
 mod packages;
+mod reviews;
 
 use crate::facts::Reporter;
 use crate::neighbours::Neighbours;
@@ -20,6 +21,7 @@ pub struct State {
 
 pub struct Agents(pub State);
 pub struct Packages;
+pub struct Reviews(pub State);
 
 /// An id of a request; the contract's rules have seen that it is one.
 fn id<T>(field: &str, text: &str) -> Result<Id<T>, Problem> {

@@ -93,12 +93,27 @@ pub fn revoke_active(
         .get_results(c))
 }
 
-/// Revokes an active assignment.
-pub fn revoke(db: &mut Db, id: AssignmentId, by: UserId, now: Timestamp) -> QueryResult<AssignmentRow> {
+/// The active assignments of the user and of the organisation, where they are given: at most one of each.
+pub fn active_of(
+    db: &mut Db,
+    user: Option<UserId>,
+    organisation: Option<OrganisationId>,
+) -> QueryResult<Vec<AssignmentRow>> {
+    let of_user = assignments::user_id.nullable().eq(user.map(Sql));
+    let of_organisation = assignments::organisation_id.nullable().eq(organisation.map(Sql));
+    on!(db, |c| assignments::table
+        .filter(assignments::revoked_at.is_null())
+        .filter(of_user.or(of_organisation))
+        .select(AssignmentRow::as_select())
+        .load(c))
+}
+
+/// Revokes an active assignment. Without `by`: since its user or its organisation was deactivated.
+pub fn revoke(db: &mut Db, id: AssignmentId, by: Option<UserId>, now: Timestamp) -> QueryResult<AssignmentRow> {
     on!(db, |c| diesel::update(assignments::table.find(Sql(id)))
         .set((
             assignments::revoked_at.eq(Some(Sql(now))),
-            assignments::revoked_by.eq(Some(Sql(by))),
+            assignments::revoked_by.eq(by.map(Sql)),
             assignments::version.eq(assignments::version + 1),
         ))
         .returning(AssignmentRow::as_returning())

@@ -10,5 +10,6 @@ mod listing;
 mod neighbours;
 mod recording;
 mod reporting;
+mod reviewing;
 mod serve;
 mod world;

@@ -5,8 +5,8 @@ use super::access::relation;
 use super::members::record_joined;
 use crate::domain::email;
 use crate::store::ended_sessions::SessionId;
-use crate::store::{accounts, assignments, ended_sessions, invitations, snapshots};
-use crate::{Error, Result};
+use crate::store::{accounts, assignments, ended_sessions, invitations, organisations, snapshots};
+use crate::{Error, Result, reviews};
 use access::{AsOf, Call, PermissionSet};
 use audit::{Action, Actor, Entry};
 use callfairy_core::{Problem, User, UserId};
@@ -32,9 +32,13 @@ impl access::Authority for Authority {
         let now = self.0.clock.now();
         let report = move |db: &mut Db| -> Result<()> {
             invitations::lock(db, &row.folded_email)?;
-            if accounts::report(db, &row)? && row.is_active {
+            let is_news = accounts::report(db, &row)?;
+            if is_news && row.is_active {
                 let joined = invitations::accept(db, row.user_id.0, &row.folded_email, now)?;
                 record_joined(db, &Entry::new(Actor::System, Action::MemberAdded), &joined, now)?;
+            }
+            if is_news && !row.is_active {
+                reviews::of_user(db, row.user_id.0)?;
             }
             Ok(ended_sessions::add(db, &ended, now)?)
         };
@@ -53,7 +57,19 @@ impl access::Authority for Authority {
             is_active: fact.is_active,
             permissions: permissions.bits().cast_signed(),
         };
-        self.0.pool.write(move |db| Ok::<_, Error>(assignments::report(db, &row)?)).await?;
+        let report = move |db: &mut Db| -> Result<()> {
+            assignments::report(db, &row)?;
+            // Assigned at the moment in which one end of it was deactivated.
+            let (user, organisation) = (row.user_id.0, row.organisation_id.0);
+            let is_inactive = |is_active: Option<bool>| is_active == Some(false);
+            let account = accounts::find_all(db, &[user])?.get(&user).map(|account| account.is_active);
+            let standing = organisations::find_standing(db, organisation)?.map(|standing| standing.is_active);
+            if row.is_active && (is_inactive(account) || is_inactive(standing)) {
+                reviews::of_user(db, user)?;
+            }
+            Ok(())
+        };
+        self.0.pool.write(report).await?;
         Ok(Empty {})
     }
 

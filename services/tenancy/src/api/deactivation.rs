@@ -1,8 +1,8 @@
 //! The ends of organisations.
 
 use super::Deactivation;
-use crate::Result;
 use crate::store::organisations::{self, Deactivated};
+use crate::{Result, reviews};
 use access::Call;
 use audit::{Action, Entry, Subject};
 use callfairy_core::{OrganisationId, Problem};
@@ -18,7 +18,10 @@ impl access::Deactivation for Deactivation {
         let entry = entry.with("fields", vec!["is_active"]).with("is_active", false);
         let deactivate = move |db: &mut Db| -> Result<()> {
             match organisations::deactivate(db, id, now)? {
-                Deactivated::Now => audit::record(db, &entry, now)?,
+                Deactivated::Now => {
+                    audit::record(db, &entry, now)?;
+                    reviews::of_organisation(db, id)?;
+                }
                 Deactivated::Before => {}
                 Deactivated::Unknown => return Err(Problem::not_found().into()),
             }

@@ -5,7 +5,7 @@ use crate::domain::access::in_organisation;
 use crate::store::assignments::{self, Agent};
 use crate::store::organisations::{self as store, OrganisationPatch, OrganisationRow};
 use crate::store::{members, snapshots};
-use crate::{Error, Result};
+use crate::{Error, Result, reviews};
 use access::{Call, OrgScope};
 use audit::{Action, Entry, Subject};
 use callfairy_core::{ErrorCode, OrganisationId, Page, Problem, Timestamp};
@@ -74,6 +74,9 @@ impl access::Organisations for Organisations {
             if patch != OrganisationPatch::default() {
                 store::update(db, &scope, &patch, now)?;
                 audit::record(db, &entry, now)?;
+            }
+            if patch.is_active == Some(false) {
+                reviews::of_organisation(db, scope.organisation_id())?;
             }
             get(db, &scope, can_manage)
         };

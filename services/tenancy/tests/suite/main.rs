@@ -19,6 +19,7 @@ mod organisations;
 mod post;
 mod recording;
 mod renaming;
+mod reviews;
 mod serve;
 mod settings;
 mod tenants;

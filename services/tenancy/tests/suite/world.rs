@@ -1,6 +1,7 @@
-//! tenancy as it runs, with a stand-in for auth.
+//! tenancy as it runs, with stand-ins for auth and agent.
 
 use crate::post::Post;
+use crate::reviews::Reviewer;
 use access::{Client, LocalSlot, Meta, ServiceIdentity, Services};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -35,6 +36,8 @@ pub struct World {
     pub superadmin: UserId,
     /// The mail that auth was asked for.
     pub post: Post,
+    /// What agent was asked to look at.
+    pub reviewer: Reviewer,
     settings: Settings,
     context: Context,
     shutdown: Shutdown,
@@ -72,6 +75,8 @@ impl World {
         let context = |name| Context::new(name, clients.clone(), &keys, Arc::new(clock.clone()));
         let post = Post::default();
         serve_auth(&context("auth"), &slots.auth, post.clone());
+        let reviewer = Reviewer::default();
+        slots.agent.fill(Arc::new(Services::new(context("agent").guard()).reviews(reviewer.clone())));
 
         let (shutdown, service, context) = (Shutdown::new(), context("agent").identity, context("tenancy"));
         let config = Config::new(&settings, context.clone()).unwrap();
@@ -83,6 +88,7 @@ impl World {
             service,
             superadmin: UserId::new(),
             post,
+            reviewer,
             settings,
             context,
             shutdown,
