@@ -34,7 +34,7 @@ async fn the_next_request_sees_a_change(layout: Layout) {
         assert_eq!(world.agent.get("/me").await.expect(200)["role"], "agent");
     }
 
-    // A program's key, and the organisation itself.
+    // A program's key, then the organisation itself.
     let wanted = json!({"name": "CRM", "permissions": ["view_contacts"]});
     for _ in 0..TIMES {
         let key = world.admin.post(&world.path("/api-keys"), wanted.clone()).await.expect(201);
@@ -43,9 +43,22 @@ async fn the_next_request_sees_a_change(layout: Layout) {
         let key = world.path(&format!("/api-keys/{}", key["id"].as_str().unwrap()));
         assert_eq!(world.admin.delete(&key).await.status, 204);
         assert_eq!(program.get(&contacts).await.status, 401);
+    }
+    for _ in 0..TIMES {
         world.admin.patch(&world.path(""), json!({"is_active": false})).await.expect(200);
         assert_eq!(world.agent.get(&contacts).await.status, 404);
+        // Soon after, its agent's assignment is revoked: by nobody, and for good.
+        let assigned = format!("/agents/{}", agent.as_str().unwrap());
+        let revoked = async || {
+            let assigned = world.admin.get(&assigned).await.expect(200);
+            (assigned["is_active"] == false).then_some(assigned)
+        };
+        assert_eq!(eventually("the assignment is revoked", PATIENCE, revoked).await["revoked_by"], Value::Null);
         world.admin.patch(&world.path(""), json!({"is_active": true})).await.expect(200);
+        assert_eq!(world.agent.get(&contacts).await.status, 404);
+        assert_eq!(world.agent.get("/me").await.expect(200)["role"], "user");
+        let assignment = json!({"user_id": user, "organisation_id": world.organisation, "package": "advanced"});
+        agent = world.admin.post("/agents", assignment).await.expect(201)["id"].clone();
         assert_eq!(world.agent.get(&contacts).await.status, 200);
     }
 
