@@ -68,6 +68,12 @@ struct KeptKey {
     until: Instant,
 }
 
+impl KeptKey {
+    fn key(self) -> Option<ApiKey> {
+        self.found.map(|found| found.key)
+    }
+}
+
 impl Snapshots {
     /// Keeps them, while somebody runs [`Snapshots::follow`].
     pub fn new(source: Arc<dyn SnapshotSource>, latest: LatestChange) -> Self {
@@ -123,13 +129,13 @@ impl Snapshots {
     /// The API key with this hash, if it works.
     pub async fn api_key(&self, hash: &KeyHash, at_least: i64) -> Result<Option<ApiKey>, Problem> {
         let at_least = at_least.max(self.0.latest.get());
-        if let Some(key) = self.0.cached_key(hash, at_least) {
-            return Ok(key);
+        if let Some(kept) = self.0.cached_key(hash, at_least) {
+            return Ok(kept.key());
         }
         if self.0.catches_up(at_least).await
-            && let Some(key) = self.0.cached_key(hash, at_least)
+            && let Some(kept) = self.0.cached_key(hash, at_least)
         {
-            return Ok(key);
+            return Ok(kept.key());
         }
         let (asked, applied) = (Instant::now(), self.0.applied.load(Ordering::Acquire));
         let answer = self.0.source.api_key(hash).await?;
@@ -201,14 +207,14 @@ impl Inner {
         }
     }
 
-    fn cached_key(&self, hash: &KeyHash, at_least: i64) -> Option<Option<ApiKey>> {
+    fn cached_key(&self, hash: &KeyHash, at_least: i64) -> Option<KeptKey> {
         let applied = self.applied_under_lease()?;
         let kept = self.keys.get(hash).filter(|kept| Instant::now() < kept.until)?;
         let counts = match kept.found {
             None => applied == kept.number && applied >= at_least,
             Some(_) => applied.max(kept.number) >= at_least,
         };
-        counts.then_some(kept.found.map(|found| found.key))
+        counts.then_some(kept)
     }
 
     fn keep(&self, key: Key, answer: AsOf<Snapshot>) {
@@ -262,9 +268,8 @@ impl Inner {
 
     fn forget_what_changed(&self, recent: &Recent) {
         self.cache.retain(|key, kept| recent.is_unchanged(&subjects(key), kept.number));
-        self.keys.retain(|_, kept| {
-            kept.found.is_none_or(|found| recent.is_unchanged(&key_subjects(&found), kept.number))
-        });
+        self.keys
+            .retain(|_, kept| kept.found.is_none_or(|found| recent.is_unchanged(&key_subjects(&found), kept.number)));
     }
 }
 
@@ -275,7 +280,7 @@ fn is_complete(after: i64, head: i64, subjects: &[Uuid]) -> bool {
 
 /// Whose changes end a snapshot.
 fn subjects((user, organisation): &Key) -> [Uuid; 3] {
-    let organisation = organisation.map_or(user.session_id, |organisation| organisation.uuid());
+    let organisation = organisation.map_or(user.session_id, OrganisationId::uuid);
     [user.id.uuid(), user.session_id, organisation]
 }
 

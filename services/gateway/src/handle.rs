@@ -75,8 +75,9 @@ async fn answer(
         if query(request).any(|(name, _)| name == browser::FIELD) {
             return Err(Problem::field(browser::FIELD, "belongs in the Cookie header"));
         }
-        let cookie = browser::cookie(gateway, request.headers());
-        cookie.into_iter().for_each(|cookie| fields.add(browser::FIELD, Value::Text(cookie.into())));
+        if let Some(cookie) = browser::cookie(gateway, request.headers()) {
+            fields.add(browser::FIELD, Value::Text(cookie.into()));
+        }
     }
 
     if let Call::Upload(call) = endpoint.call {

@@ -193,7 +193,6 @@ async fn answers_tell_which_changes_they_take_into_account(world: &World) {
         name: "Importer".to_owned(),
         permissions: vec![ViewCalls.into()],
         expires_at: Some(world.clock.now().plus(Duration::from_secs(90)).into()),
-        ..Default::default()
     };
     let key = world.call::<CreateApiKey>(agent, request).await.unwrap();
     let hash = Sha256::digest(key.key.unwrap()).to_vec();
