@@ -89,6 +89,8 @@ async fn who_is_assigned_too_late_is_looked_at(world: &World) {
     world.all_is_recorded().await;
     let late = assignment(ada, &acme, &[Permission::ViewCalls]);
     world.report_assignment(late.clone()).await;
+    world.all_is_recorded().await;
+    assert_eq!(world.reviewer.asked(), [of_organisation(&acme), of_user(ada)]);
     // Its end, and an assignment of those who are active, are nothing to look at.
     world.report_assignment(proto::tenancy::AssignmentFact { version: 2, is_active: false, ..late }).await;
     world.report_assignment(assignment(bo, &globex, &[Permission::ViewCalls])).await;
