@@ -27,6 +27,7 @@ pub struct SettingsRow {
 /// `None` leaves a field as it is.
 #[derive(Default, Insertable, AsChangeset)]
 #[diesel(table_name = settings)]
+#[expect(clippy::option_option, reason = "this is how diesel tells a field that is left from one that is emptied")]
 pub struct SettingsPatch {
     pub calling_window: Option<Json<CallingWindow>>,
     pub pacing: Option<Json<Pacing>>,

@@ -37,16 +37,16 @@ async fn update(
     world.call::<UpdateOrganisationSettings>(world.superadmin, request).await
 }
 
-fn window(start: &str, end: &str, days: &[Weekday]) -> Option<CallingWindow> {
+fn window(start: &str, end: &str, days: &[Weekday]) -> CallingWindow {
     let days = days.iter().copied().map(Into::into).collect();
-    Some(CallingWindow { start: start.to_owned(), end: end.to_owned(), days })
+    CallingWindow { start: start.to_owned(), end: end.to_owned(), days }
 }
 
 fn unset() -> OrganisationSettings {
     use Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
 
     OrganisationSettings {
-        calling_window: window("08:00", "21:00", &[Mon, Tue, Wed, Thu, Fri, Sat, Sun]),
+        calling_window: Some(window("08:00", "21:00", &[Mon, Tue, Wed, Thu, Fri, Sat, Sun])),
         pacing: Some(Pacing { max_concurrent: 10, calls_per_second: 2 }),
         default_country: String::new(),
         timezone: "UTC".to_owned(),
@@ -93,7 +93,7 @@ async fn changes_only_what_is_given(world: &World) {
 
     let now = Some(world.clock.advance(Duration::from_mins(1)).into());
     let rest = UpdateOrganisationSettingsRequest {
-        calling_window: window("09:30", "24:00", &[Weekday::Sat, Weekday::Mon]),
+        calling_window: Some(window("09:30", "24:00", &[Weekday::Sat, Weekday::Mon])),
         pacing: Some(Pacing { max_concurrent: 1000, calls_per_second: 1 }),
         timezone: Some("asia/kolkata".to_owned()),
         caps: Some(CallingCaps { calls_per_number_per_day: 1, spend_per_month_cents: 250_000 }),
@@ -138,14 +138,14 @@ async fn refuses_what_cannot_be(world: &World) {
         ..none()
     };
     for (request, field) in [
-        (with_window(window("24:00", "24:00", day)), "calling_window.start"),
-        (with_window(window("8:00", "24:00", day)), "calling_window.start"),
-        (with_window(window("", "24:00", day)), "calling_window.start"),
-        (with_window(window("09:00", "09:00", day)), "calling_window.end"),
-        (with_window(window("09:00", "25:00", day)), "calling_window.end"),
-        (with_window(window("09:00", "17:00", &[])), "calling_window.days"),
-        (with_window(window("09:00", "17:00", &[Weekday::Mon, Weekday::Mon])), "calling_window.days[1]"),
-        (with_window(window("09:00", "17:00", &[Weekday::Unspecified])), "calling_window.days[0]"),
+        (with_window(Some(window("24:00", "24:00", day))), "calling_window.start"),
+        (with_window(Some(window("8:00", "24:00", day))), "calling_window.start"),
+        (with_window(Some(window("", "24:00", day))), "calling_window.start"),
+        (with_window(Some(window("09:00", "09:00", day))), "calling_window.end"),
+        (with_window(Some(window("09:00", "25:00", day))), "calling_window.end"),
+        (with_window(Some(window("09:00", "17:00", &[]))), "calling_window.days"),
+        (with_window(Some(window("09:00", "17:00", &[Weekday::Mon, Weekday::Mon]))), "calling_window.days[1]"),
+        (with_window(Some(window("09:00", "17:00", &[Weekday::Unspecified]))), "calling_window.days[0]"),
         (UpdateOrganisationSettingsRequest { pacing: Some(Pacing::default()), ..none() }, "pacing.max_concurrent"),
         (with_zone("Mars/Olympus"), "timezone"),
         (with_zone(""), "timezone"),
