@@ -99,4 +99,16 @@ async fn without_the_authority_nobody_is_let_in() {
     world.platform.wait_ready().await;
     let works = async || (world.agent.get(&contacts).await.status == 200).then_some(());
     eventually("the agent is let in again", PATIENCE, works).await;
+
+    // One that hangs is as good as none.
+    world.platform.process_mut(Program::Tenancy).signal("STOP");
+    let refused = async || {
+        let answer = world.agent.get(&contacts).await;
+        assert!([200, 503].contains(&answer.status), "{answer:?}");
+        (answer.status == 503).then_some(())
+    };
+    eventually("what was once true counts no more", PATIENCE, refused).await;
+    world.platform.process_mut(Program::Tenancy).signal("CONT");
+    let works = async || (world.agent.get(&contacts).await.status == 200).then_some(());
+    eventually("the agent is let in again", PATIENCE, works).await;
 }

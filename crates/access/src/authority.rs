@@ -3,6 +3,7 @@
 use crate::{ApiKey, Client, PermissionSet, ServiceIdentity, User};
 use async_trait::async_trait;
 use callfairy_core::{ErrorCode, OrganisationId, Problem, UserId};
+use proto::Rpc;
 use proto::rpc::api_keys::VerifyApiKey;
 use proto::rpc::authority::{FollowAccess, GetAccess};
 use proto::tenancy::{FollowAccessRequest, GetAccessRequest, VerifyApiKeyRequest};
@@ -11,6 +12,8 @@ use uuid::Uuid;
 
 /// An answer to [`SnapshotSource::changes`] that takes longer than it was to wait, and this, is given up.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// How long a request waits for what its caller may do. An authority that hangs is out of reach.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// How somebody stands to an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +91,7 @@ impl SnapshotSource for RemoteAuthority {
             organisation_id: organisation.map(|id| id.to_string()).unwrap_or_default(),
             session_id: user.session_id.to_string(),
         };
-        let answer = self.client.unary::<GetAccess>(&self.identity.meta()?, request).await?;
+        let answer = self.ask::<GetAccess>(request, ANSWER_TIME).await?;
         let value = Snapshot {
             user_is_active: answer.user_is_active,
             is_superadmin: answer.is_superadmin,
@@ -105,7 +108,7 @@ impl SnapshotSource for RemoteAuthority {
 
     async fn api_key(&self, hash: &KeyHash) -> Result<Option<AsOf<WorkingKey>>, Problem> {
         let request = VerifyApiKeyRequest { hash: hash.to_vec() };
-        let answer = match self.client.unary::<VerifyApiKey>(&self.identity.meta()?, request).await {
+        let answer = match self.ask::<VerifyApiKey>(request, ANSWER_TIME).await {
             Ok(answer) => answer,
             Err(problem) if problem.code == ErrorCode::NotFound => return Ok(None),
             Err(problem) => return Err(problem),
@@ -125,6 +128,19 @@ impl SnapshotSource for RemoteAuthority {
         let subjects: Result<Vec<Uuid>, _> = answer.subjects.iter().map(|subject| subject.parse()).collect();
         let subjects = subjects.map_err(|_| nonsense())?;
         Ok(Changes { head: answer.head, subjects: (!answer.forget_all).then_some(subjects) })
+    }
+}
+
+impl RemoteAuthority {
+    async fn ask<R: Rpc>(&self, request: R::Request, patience: Duration) -> Result<R::Response, Problem> {
+        let mut meta = self.identity.meta()?;
+        meta.timeout = Some(patience);
+        let answer = tokio::time::timeout(patience, self.client.unary::<R>(&meta, request)).await;
+        match answer {
+            Ok(Err(problem)) if problem.code == ErrorCode::DeadlineExceeded => Err(Problem::unavailable("tenancy")),
+            Ok(answer) => answer,
+            Err(_) => Err(Problem::unavailable("tenancy")),
+        }
     }
 }
 

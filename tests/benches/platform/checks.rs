@@ -20,6 +20,8 @@ use uuid::Uuid;
 const USERS: usize = 1_000;
 /// Between two looks at the clock: a small part of the second that a lease lasts.
 const CHECKS: u32 = 200_000;
+/// What others are left between two batches.
+const TURN: Duration = Duration::from_millis(1);
 const PERMISSION_CHECK: Aim = Aim::AtMost(100.0);
 
 pub async fn measure(extent: Extent) -> Result<Table> {
@@ -77,6 +79,8 @@ async fn permission(time: Duration) -> Result<f64> {
     let following = tokio::spawn(async move { followed.follow().await });
     let mut meter = Meter::new(time);
     while meter.goes_on() {
+        // The changes are followed on this thread, too.
+        tokio::time::sleep(TURN).await;
         for (user, organisation) in &keys {
             snapshots.get(*user, *organisation, 1).await.map_err(|problem| anyhow!("{problem:?}"))?;
         }
